@@ -1,0 +1,1 @@
+"""The way of a document: from a source to a release of the knowledge base."""

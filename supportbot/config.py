@@ -1,0 +1,157 @@
+"""Settings of the bot."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    HttpUrl,
+    SecretStr,
+)
+
+from knowledge.config import KnowledgeSettings, setting
+
+
+def _split(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
+def _printable(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value()
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError("a key is printable ASCII without spaces")
+    return value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
+Secret = Annotated[SecretStr, AfterValidator(_printable)]
+
+
+class WidgetSettings(BaseModel):
+    """One help-desk widget: a public key and the pages that may use it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    key: Secret = Field(min_length=16)
+    origins: tuple[str, ...] = Field(min_length=1)
+    audience: str = "public"
+    title: str = "Ask us anything"
+
+
+class SlackSettings(BaseModel):
+    """How the bot behaves in Slack."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    audience: str = "public"
+
+
+class BotSettings(KnowledgeSettings):
+    """All that the bot needs beyond the knowledge base."""
+
+    runapi_key: Secret | None = setting(
+        "RUNAPI_KEY",
+        "RUNAPI_API_KEY",
+        "OPENAI_API_KEY",
+        about="API key of the model endpoint; without one the bot answers with quotes",
+        valid="a key of printable ASCII characters without spaces",
+        shown="none",
+    )
+    model: str = setting(
+        "SUPPORTBOT_MODEL",
+        about="model ID; any ID of the family: switching is this one parameter",
+        valid="a model ID such as MiniMax-M2.5",
+        default="MiniMax-M2",
+        min_length=1,
+        max_length=200,
+    )
+    model_url: HttpUrl = setting(
+        "SUPPORTBOT_MODEL_URL",
+        about="OpenAI-compatible base URL",
+        valid="an http(s) address",
+        default="https://runapi.ai/v1",
+    )
+    model_fallbacks: Names = setting(
+        "SUPPORTBOT_MODEL_FALLBACKS",
+        about="comma-separated model IDs tried in order when the first is unavailable",
+        valid="comma-separated model IDs",
+        shown="none",
+        default=(),
+    )
+    deadline_seconds: float = setting(
+        "SUPPORTBOT_DEADLINE_SECONDS",
+        about="the longest a question may take, from its arrival to its one final answer",
+        valid="a number of seconds from 1 to 600",
+        default=45.0,
+        ge=1,
+        le=600,
+    )
+    daily_budget_usd: float | None = setting(
+        "SUPPORTBOT_DAILY_BUDGET_USD",
+        about="spending cap a day (UTC), for the whole installation; then the bot quotes",
+        valid="dollars, 0 or more",
+        shown="none",
+        ge=0,
+    )
+    database_url: SecretStr | None = setting(
+        "SUPPORTBOT_DATABASE_URL",
+        about="SQLAlchemy URL of the state database",
+        valid="a URL such as sqlite:///state.db or postgresql://user:password@host/name",
+        shown="SQLite in `SUPPORTBOT_HOME`",
+    )
+    slack_bot_token: Secret | None = setting(
+        "SLACK_BOT_TOKEN",
+        about="the bot's token (`xoxb-…`)",
+        valid="a token that starts with xoxb-",
+        shown="none",
+    )
+    slack_app_token: Secret | None = setting(
+        "SLACK_APP_TOKEN",
+        about="the app-level token (`xapp-…`): Socket Mode",
+        valid="a token that starts with xapp-",
+        shown="none",
+    )
+    slack_signing_secret: Secret | None = setting(
+        "SLACK_SIGNING_SECRET",
+        about="the signing secret: events over HTTP at `/slack/events`",
+        valid="the signing secret of the app's Basic Information page",
+        shown="none",
+    )
+    slack_api_url: HttpUrl = setting(
+        "SLACK_API_URL",
+        about="base URL of the Slack Web API",
+        valid="an http(s) address that ends in /api/",
+        default="https://slack.com/api/",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = setting(
+        "SUPPORTBOT_LOG_LEVEL",
+        about="how much is logged, as one JSON object a line on standard error",
+        valid="debug, info, warning or error",
+        default="info",
+    )
+    slack: SlackSettings = setting(
+        about="`[slack]` in the file: `audience`",
+        valid="a table with `audience`",
+        shown="public",
+        default=SlackSettings(),
+    )
+    widgets: tuple[WidgetSettings, ...] = setting(
+        about="`[[widgets]]` in the file: `key`, `origins`, `audience`, `title`",
+        valid="tables with `key` (16 characters or more) and `origins`",
+        shown="none: only this machine may ask",
+        default=(),
+    )
+
+    @property
+    def resolved_database_url(self) -> str:
+        """Return the SQLAlchemy URL in force; it may hold a password."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{self.home / 'state.db'}"

@@ -1,0 +1,75 @@
+"""What can go wrong between a question and its answer.
+
+::
+
+    SupportbotError
+    ├── ModelError            one try at the model endpoint failed; `kind` says how
+    ├── RetrievalFailed       the knowledge base could not be searched in time
+    └── StateUnavailable      the state database cannot be reached
+
+Errors of the knowledge base itself are in `knowledge.errors`. Messages are for logs and operators;
+an asker only ever sees an `Answer` with its reference id.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class SupportbotError(Exception):
+    """The base of every error of this package."""
+
+
+class FailureKind(StrEnum):
+    """How one try at the model endpoint failed."""
+
+    REFUSED = "refused"  # no connection
+    TIMEOUT = "timeout"  # no first byte, or a silent or endless stream
+    RATE_LIMITED = "rate_limited"  # 429, base_resp 1002
+    OVERLOADED = "overloaded"  # 5xx, 529
+    UNAUTHORISED = "unauthorised"  # 401, 403, base_resp 1004
+    NO_CREDIT = "no_credit"  # 402, base_resp 1008
+    BAD_REQUEST = "bad_request"  # 400, 404, 413, 422: asking again will not help
+    SENSITIVE = "sensitive"  # the provider's content filter, 1026 and 1027
+    CUT = "cut"  # the stream ended before the answer did
+    MALFORMED = "malformed"  # HTML, an error object or no choices under a 200
+    EMPTY = "empty"  # no text, or thinking only
+
+
+class ModelError(SupportbotError):
+    """One try at the model endpoint failed.
+
+    Args:
+        kind: how it failed.
+        detail: for the log; secrets masked, never shown to an asker.
+        retry_after: seconds after which the endpoint asks to be tried again.
+    """
+
+    def __init__(self, kind: FailureKind, detail: str = "", retry_after: float | None = None):
+        super().__init__(f"{kind}: {detail}" if detail else str(kind))
+        self.kind = kind
+        self.detail = detail
+        self.retry_after = retry_after
+
+    @property
+    def is_transient(self) -> bool:
+        """Tell whether the same request may succeed if it is sent again."""
+        return self.kind not in _PERMANENT
+
+
+_PERMANENT = frozenset(
+    {
+        FailureKind.UNAUTHORISED,
+        FailureKind.NO_CREDIT,
+        FailureKind.BAD_REQUEST,
+        FailureKind.SENSITIVE,
+    }
+)
+
+
+class RetrievalFailed(SupportbotError):
+    """The knowledge base could not be searched in time."""
+
+
+class StateUnavailable(SupportbotError):
+    """The state database cannot be reached."""

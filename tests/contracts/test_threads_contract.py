@@ -1,0 +1,43 @@
+"""What every Threads keeps, the one in memory and the one in the database."""
+
+from __future__ import annotations
+
+import pytest
+
+from supportbot.conversation import Answer, Outcome, Question, Turn, Usage
+from supportbot.database import Database
+from supportbot.threads import SqlThreads, Threads
+from tests.fakes import MemoryThreads
+
+
+@pytest.fixture(params=["memory", "sql"])
+def threads(request: pytest.FixtureRequest, database: Database) -> Threads:
+    return SqlThreads(database) if request.param == "sql" else MemoryThreads()
+
+
+def answer_to(question: Question, text: str) -> Answer:
+    return Answer(
+        question=question.text,
+        conversation_id=question.conversation_id,
+        outcome=Outcome.ANSWERED,
+        text=text,
+        usage=Usage(cost_usd=0.25),
+    )
+
+
+async def test_history_is_the_last_turns_oldest_first(threads: Threads) -> None:
+    for number in range(3):
+        question = Question(f"q{number}", conversation_id="c")
+        await threads.record(question, answer_to(question, f"a{number}"))
+    assert await threads.history("c", limit=2) == (
+        Turn("q1", "a1", Outcome.ANSWERED, "q1"),
+        Turn("q2", "a2", Outcome.ANSWERED, "q2"),
+    )
+
+
+async def test_the_first_answer_to_a_question_stays(threads: Threads) -> None:
+    question = Question("q", conversation_id="c")
+    await threads.record(question, answer_to(question, "first"))
+    await threads.record(question, answer_to(question, "second"))
+    assert [turn.answer for turn in await threads.history("c")] == ["first"]
+    assert await threads.spent_today() == 0.25

@@ -1,0 +1,115 @@
+"""In-memory stand-ins that record what was asked; each passes its Protocol's contract suite."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from supportbot.conversation import Answer, Question, Turn
+from supportbot.inbox import InboxItem
+
+WORD = re.compile(r"\w+|[^\w\s]")
+
+
+class HashEmbedder:
+    """Embeds a text as the hashed bag of its words: alike texts are near, nothing is learnt."""
+
+    def __init__(self, dimension: int = 64, window: int = 256) -> None:
+        self.dimension = dimension
+        self.window = window
+        self.fingerprint = f"hash-{dimension}-{window}"
+        self.embedded: list[str] = []
+
+    def token_offsets(self, text: str) -> list[tuple[int, int]]:
+        return [match.span() for match in WORD.finditer(text)]
+
+    def embed_documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        self.embedded += texts
+        return np.array([self.embed_query(text) for text in texts], dtype=np.float32).reshape(
+            len(texts), self.dimension
+        )
+
+    def embed_query(self, text: str) -> NDArray[np.float32]:
+        vector = np.full(self.dimension, 1e-3, dtype=np.float32)
+        for word in re.findall(r"\w+", text.casefold()):
+            digest = hashlib.blake2b(word.encode(), digest_size=4).digest()
+            vector[int.from_bytes(digest, "big") % self.dimension] += 1
+        return vector / np.linalg.norm(vector)
+
+
+class MemoryThreads:
+    """Threads in a list; `recorded` holds what was kept."""
+
+    def __init__(self, spent: float = 0.0) -> None:
+        self.recorded: list[tuple[Question, Answer]] = []
+        self.spent = spent
+
+    async def history(self, conversation_id: str, limit: int = 6) -> tuple[Turn, ...]:
+        turns = [
+            Turn(question.text, answer.text, answer.outcome, answer.standalone or question.text)
+            for question, answer in self.recorded
+            if question.conversation_id == conversation_id
+        ]
+        return tuple(turns[-limit:])
+
+    async def record(self, question: Question, answer: Answer) -> None:
+        if all(question.id != known.id for known, _ in self.recorded):
+            self.recorded.append((question, answer))
+
+    async def spent_today(self) -> float:
+        return self.spent + sum(answer.usage.cost_usd for _, answer in self.recorded)
+
+
+class MemoryInbox:
+    """An inbox in a dict, with the same leases as the real one."""
+
+    def __init__(self, lease_seconds: float = 30.0) -> None:
+        self.lease_seconds = lease_seconds
+        self.items: dict[str, InboxItem] = {}
+        self.held: dict[str, tuple[str, float]] = {}
+        self.finished: set[str] = set()
+
+    async def accept(self, key: str, payload: Mapping[str, Any]) -> bool:
+        if key in self.items:
+            return False
+        self.items[key] = InboxItem(key, dict(payload), {}, 0)
+        return True
+
+    async def claim(self, owner: str, limit: int = 1) -> list[InboxItem]:
+        free = [key for key in self.items if self._is_free(key)][:limit]
+        return [item for key in free if (item := await self.claim_key(key, owner))]
+
+    async def claim_key(self, key: str, owner: str) -> InboxItem | None:
+        if key not in self.items or not self._is_free(key):
+            return None
+        item = self.items[key]
+        self.items[key] = replace(item, attempts=item.attempts + 1)
+        self.held[key] = (owner, time.monotonic() + self.lease_seconds)
+        return self.items[key]
+
+    async def renew(self, key: str, owner: str) -> bool:
+        if self.held.get(key, ("", 0))[0] != owner:
+            return False
+        self.held[key] = (owner, time.monotonic() + self.lease_seconds)
+        return True
+
+    async def note(self, key: str, owner: str, **notes: Any) -> None:
+        if self.held.get(key, ("", 0))[0] == owner:
+            item = self.items[key]
+            self.items[key] = replace(item, notes={**item.notes, **notes})
+
+    async def finish(self, key: str, owner: str) -> None:
+        if self.held.get(key, ("", 0))[0] == owner:
+            self.finished.add(key)
+            self.items[key] = replace(self.items[key], payload={})
+
+    def _is_free(self, key: str) -> bool:
+        _, until = self.held.get(key, ("", 0.0))
+        return key not in self.finished and until < time.monotonic()
