@@ -1,1 +1,4 @@
-"""What we know and how to find it. Synchronous; knows no Slack, no HTTP server and no language model."""
+"""What we know and how to find it.
+
+Synchronous; knows no Slack, no HTTP server and no language model.
+"""

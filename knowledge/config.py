@@ -29,7 +29,7 @@ FILE_KEYS = frozenset(
         *("runapi_key", "model", "model_url", "model_fallbacks", "deadline_seconds"),
         *("daily_budget_usd", "database_url", "log_level", "slack", "widgets"),
         *("slack_bot_token", "slack_app_token", "slack_signing_secret"),
-        *("slack_api_url"),
+        "slack_api_url",
     ]
 )
 
@@ -85,6 +85,11 @@ class KnowledgeSettings(BaseModel):
         shown="none",
         min_length=1,
     )
+
+    @property
+    def chroma_address(self) -> str | None:
+        """Return the address of the Chroma server, None: embedded."""
+        return str(self.chroma_url) if self.chroma_url else None
 
 
 Settings = TypeVar("Settings", bound=KnowledgeSettings)

@@ -8,7 +8,7 @@
     │   └── StoreBusy        another sync holds the store
     ├── StoreDamaged         a file of a release is unreadable or disagrees with its manifest
     ├── EmbedderMismatch     the release was built with another embedding model
-    ├── EmbedderUnavailable  the embedding model cannot be loaded, or its weights are not the pinned ones
+    ├── EmbedderUnavailable  the embedding model cannot be loaded, or is not the pinned one
     └── ReleaseNotFound      no such release, or none was ever promoted
 
 A message is written for the person at the keyboard: what happened, what it means, what to do next.

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from knowledge.documents import STAFF, Chunk, Evidence, Hit, Scope
+from supportbot.answering.model import Finished, Message, ModelEvent
+from supportbot.answering.reasoning import Delta
 from supportbot.conversation import Answer, Question, Turn
+from supportbot.errors import ModelError
 from supportbot.inbox import InboxItem
 
 WORD = re.compile(r"\w+|[^\w\s]")
@@ -42,6 +47,50 @@ class HashEmbedder:
             digest = hashlib.blake2b(word.encode(), digest_size=4).digest()
             vector[int.from_bytes(digest, "big") % self.dimension] += 1
         return vector / np.linalg.norm(vector)
+
+
+class MemoryVectors:
+    """Vectors in a dict, searched exactly; `is_closed` tells whether they were let go of."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, tuple[Chunk, NDArray[np.float32]]] = {}
+        self.is_closed = False
+
+    def add(self, chunks: Sequence[Chunk], vectors: NDArray[np.float32]) -> None:
+        for chunk, vector in zip(chunks, vectors, strict=True):
+            self.rows[chunk.id] = (replace(chunk, audiences=chunk.audiences or {STAFF}), vector)
+
+    def remove(self, chunk_ids: Sequence[str]) -> None:
+        for chunk_id in chunk_ids:
+            self.rows.pop(chunk_id, None)
+
+    def query(
+        self, vector: NDArray[np.float32], scope: Scope, limit: int
+    ) -> list[tuple[Chunk, float]]:
+        found = [
+            (chunk, float(own @ vector))
+            for chunk, own in self.rows.values()
+            if scope.allows(chunk.audiences)
+        ]
+        return sorted(found, key=lambda hit: -hit[1])[:limit]
+
+    def get(self, chunk_ids: Sequence[str]) -> dict[str, Chunk]:
+        return {id_: self.rows[id_][0] for id_ in chunk_ids if id_ in self.rows}
+
+    def vectors(self, chunk_ids: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        return {id_: self.rows[id_][1] for id_ in chunk_ids if id_ in self.rows}
+
+    def ids(self) -> set[str]:
+        return set(self.rows)
+
+    def unreachable(self, chunk_ids: Sequence[str]) -> list[str]:
+        return [id_ for id_ in chunk_ids if id_ not in self.rows]
+
+    def count(self) -> int:
+        return len(self.rows)
+
+    def close(self) -> None:
+        self.is_closed = True
 
 
 class MemoryThreads:
@@ -113,3 +162,67 @@ class MemoryInbox:
     def _is_free(self, key: str) -> bool:
         _, until = self.held.get(key, ("", 0.0))
         return key not in self.finished and until < time.monotonic()
+
+
+class FakeRetriever:
+    """Finds the given chunks for any question that shares a word with them; keeps the queries."""
+
+    def __init__(
+        self,
+        *chunks: Chunk,
+        similarity: float = 0.7,
+        error: Exception | None = None,
+        seconds: float = 0.0,
+    ) -> None:
+        self.chunks = chunks
+        self.similarity = similarity
+        self.error = error
+        self.seconds = seconds
+        self.queries: list[str] = []
+
+    def retrieve(self, query: str, scope: Scope, limit: int = 8) -> Evidence:
+        self.queries.append(query)
+        time.sleep(self.seconds)
+        if self.error:
+            raise self.error
+        allowed = [chunk for chunk in self.chunks if scope.allows(chunk.audiences)]
+        hits = tuple(Hit(chunk, 1.0, self.similarity) for chunk in allowed[:limit])
+        terms = set(WORD.findall(query.casefold()))
+        texts = (set(WORD.findall(chunk.indexed_text.casefold())) for chunk in allowed)
+        coverage = max((len(terms & text) / len(terms) for text in texts), default=0.0)
+        return Evidence(query, "r1", hits, self.similarity if hits else 0.0, coverage)
+
+
+class FakeModel:
+    """Streams the given events, one list a call; an error among them is raised."""
+
+    id = "fake-model"
+
+    def __init__(self, *calls: Sequence[ModelEvent | ModelError | float]) -> None:
+        self.calls = list(calls)
+        self.requests: list[Sequence[Message]] = []
+        self.closed = 0  # streams that were closed, read to the end or not
+
+    async def stream(
+        self, messages: Sequence[Message], deadline: float, reference: str = ""
+    ) -> AsyncGenerator[ModelEvent, None]:
+        self.requests.append(messages)
+        events = self.calls.pop(0) if len(self.calls) > 1 else self.calls[0]
+        try:
+            for event in events:
+                if isinstance(event, ModelError):
+                    raise event
+                if isinstance(event, float):
+                    await asyncio.sleep(event)
+                else:
+                    yield event
+        finally:
+            self.closed += 1
+
+    async def aclose(self) -> None:
+        self.calls = []
+
+
+def says(*texts: str) -> list[ModelEvent]:
+    """Return the events of a whole reply in these pieces."""
+    return [*(Delta(text) for text in texts), Finished("fake-model", request_id="req-1")]

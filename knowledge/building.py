@@ -1,0 +1,318 @@
+"""How a release comes to be: documents put and removed, indexes written, passages looked for."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from types import TracebackType
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from knowledge.cache import CachedEmbedder
+from knowledge.documents import Chunk, Document
+from knowledge.embedder import Embedder
+from knowledge.errors import EmbedderMismatch, StoreDamaged, StoreUnavailable
+from knowledge.files import disk_errors
+from knowledge.keywords import KeywordIndex
+from knowledge.manifest import Release, to_json
+from knowledge.shelf import Draft, Shelf
+from knowledge.vectors import VectorStore
+
+log = logging.getLogger(__name__)
+
+_BATCH = 2000  # chunks written at a time
+_SAMPLE = 200  # unchanged chunks that a check looks for
+_MENDS = 4  # rounds in which unreachable passages are put into the graph again
+_EMBEDDED_AGAIN = 4  # passages whose vectors a check computes anew
+_ALIKE = 0.99  # least cosine of two vectors of one text, computed in different batches
+
+Vector = NDArray[np.float32]
+T = TypeVar("T")
+
+
+class ReleaseBuilder:
+    """A release that is being built; as a context manager it drops what was not finished.
+
+    It holds what its parent holds, until documents are put or removed.
+
+    Attributes:
+        parent: the release it began from; None: it began empty.
+    """
+
+    def __init__(
+        self,
+        release: Release,
+        parent: Release | None,
+        *,
+        shelf: Shelf,
+        draft: Draft,
+        embedder: CachedEmbedder,
+        source: VectorStore | None,
+        resources: ExitStack,
+    ) -> None:
+        self.parent = parent
+        self._release = release
+        self._shelf = shelf
+        self._draft = draft
+        self._embedder = embedder
+        self._resources = resources
+        self._documents = dict(parent.documents) if parent else {}
+        # The parent's vectors, and the documents that stand in them and not yet in the draft.
+        self._source = source
+        self._to_carry = set(self._documents) if source else set()
+        self._written: set[str] = set()
+        self._pending: list[tuple[Chunk, Vector]] = []
+        self._dropped: list[str] = []
+        self._rewritten: set[str] = set()
+        self._churn = 0
+
+    def __enter__(self) -> ReleaseBuilder:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._resources.close()
+
+    @property
+    def embedded(self) -> int:
+        """Return how many texts were embedded."""
+        return self._embedder.embedded
+
+    @property
+    def reused(self) -> int:
+        """Return how many chunks needed no embedding."""
+        chunks = sum(len(document.chunk_ids) for document in self._documents.values())
+        return max(0, chunks - self.embedded)
+
+    def put(self, document: Document, chunks: Sequence[Chunk]) -> None:
+        """Add a document, or put it in the place of what it was; its vectors are computed here.
+
+        Raises:
+            ValueError: two chunks have one id, or the embedder gave unusable vectors; the release
+                holds of this document what it held before.
+            StoreUnavailable: the disk is full or not writable; nothing can be finished.
+        """
+        ids = tuple(chunk.id for chunk in chunks)
+        if len(set(ids)) < len(ids):
+            raise ValueError(f"{document.id}: two of its passages have the same id")
+        with disk_errors(self._shelf.where):
+            if document.id in self._written:
+                self._flush()
+            same = self._unchanged(document.id, chunks)
+            new = [chunk for chunk in chunks if chunk.id not in same]
+            try:
+                vectors = self._embedder.embed([chunk.indexed_text for chunk in new])
+            except ValueError as error:
+                raise ValueError(f"{document.id}: the embedder gave {error}") from error
+            self._drop(document.id, same)
+            self._pending += zip(new, vectors, strict=True)
+            self._documents[document.id] = replace(document, chunk_ids=ids)
+            self._written.add(document.id)
+            if len(self._pending) >= _BATCH:
+                self._flush()
+
+    def remove(self, document_id: str) -> None:
+        """Remove a document; one that is not there is passed over."""
+        with disk_errors(self._shelf.where):
+            if document_id in self._written:
+                self._flush()
+            self._drop(document_id, set())
+            self._documents.pop(document_id, None)
+
+    def finish(self) -> Release:
+        """Write the indexes, check them, and make the release; it is not current yet.
+
+        All that is not as its parent held it is looked for with its own vector, and a sample of
+        the rest; everything, if the indexes were built anew. What fails is built anew once.
+
+        Raises:
+            StoreDamaged: the check failed again on indexes that were just built anew.
+        """
+        with disk_errors(self._shelf.where):
+            self._carry()
+            self._draft.settle()
+            release = self._described()
+            if not release.chunk_count and not release.rebuilt:
+                # Chroma writes into an emptied index whenever it is opened, which breaks the seal.
+                release = self._build_anew(release)
+            try:
+                self._check(release)
+            except StoreDamaged as error:
+                log.warning("%s; the indexes are built anew", error)
+                release = self._build_anew(release)
+            self._draft.publish(to_json(release))
+            return release
+
+    def _unchanged(self, document_id: str, chunks: Sequence[Chunk]) -> set[str]:
+        """Return the ids of those chunks that the draft holds just so."""
+        old = self._documents.get(document_id)
+        if old is None or document_id in self._to_carry:
+            return set()
+        stored = self._draft.vectors.get(sorted({*old.chunk_ids} & {chunk.id for chunk in chunks}))
+        return {chunk.id for chunk in chunks if stored.get(chunk.id) == chunk}
+
+    def _drop(self, document_id: str, kept: set[str]) -> None:
+        old = self._documents.get(document_id)
+        if document_id in self._to_carry:
+            self._to_carry.remove(document_id)
+        elif old is not None:
+            self._dropped += [id_ for id_ in old.chunk_ids if id_ not in kept]
+
+    def _flush(self) -> None:
+        """Write what is pending; removals first, as a chunk may come back under its id."""
+        draft = self._draft
+        self._churn += len(self._dropped)
+        self._rewritten |= {chunk.id for chunk, _ in self._pending}
+        draft.vectors.remove(self._dropped)
+        with _keyword_errors(self._shelf):
+            draft.keywords.remove(self._dropped)
+            draft.keywords.add([chunk for chunk, _ in self._pending])
+        if self._pending:
+            chunks, vectors = zip(*self._pending, strict=True)
+            draft.vectors.add(chunks, np.stack(vectors))
+        self._pending, self._dropped = [], []
+
+    def _carry(self) -> None:
+        """Copy what was neither put nor removed out of the parent's indexes."""
+        documents = [self._documents[id_] for id_ in sorted(self._to_carry)]
+        self._to_carry.clear()
+        if self._source is not None:
+            self._copy([id_ for document in documents for id_ in document.chunk_ids], self._source)
+        self._flush()
+
+    def _copy(self, chunk_ids: Sequence[str], source: VectorStore) -> None:
+        has_vectors = self.parent is not None and self.parent.embedder == self._release.embedder
+        for batch in _batches(chunk_ids, _BATCH):
+            found = source.get(batch)
+            chunks = [found[id_] for id_ in batch if id_ in found]
+            if has_vectors:
+                known = source.vectors([chunk.id for chunk in chunks])
+                vectors = [known[chunk.id] for chunk in chunks]
+            else:
+                vectors = self._embedder.embed([chunk.indexed_text for chunk in chunks])
+            self._pending += zip(chunks, vectors, strict=True)
+            self._flush()
+
+    def _build_anew(self, release: Release) -> Release:
+        with self._draft.begin_anew() as source:
+            self._copy(sorted(release.chunk_ids), source)
+            self._draft.settle()
+        release = replace(release, rebuilt=True, churn=0)
+        self._check(release)
+        return release
+
+    def _described(self) -> Release:
+        return replace(
+            self._release,
+            documents=self._documents,
+            chunk_count=sum(len(document.chunk_ids) for document in self._documents.values()),
+            churn=0 if self._release.rebuilt else self._release.churn + self._churn,
+        )
+
+    def _check(self, release: Release) -> None:
+        """Check the settled draft; what a search does not find is put into the graph again."""
+        ids = release.chunk_ids
+        if not release.rebuilt and self.parent is not None:
+            old = ids & self.parent.chunk_ids
+            ids = (ids - old) | (ids & self._rewritten) | set(sample(old))
+        for _ in range(_MENDS):
+            with ExitStack() as stack:
+                vectors, keywords = self._draft.open(stack)
+                missed = check(release, ids, vectors, keywords, self._embedder.embedder)
+            if not missed:
+                return
+            log.info("release %s: a search does not find %s", release.id, ", ".join(missed))
+            self._draft.reopen()
+            _put_again(self._draft.vectors, missed)
+            self._draft.settle()
+        raise disagreement(release, f"a search does not find {len(missed)} passages")
+
+
+def _put_again(vectors: VectorStore, chunk_ids: Sequence[str]) -> None:
+    """Give chunks new places in the graph; HNSW now and then leaves one that no path leads to."""
+    chunks, own = vectors.get(chunk_ids), vectors.vectors(chunk_ids)
+    vectors.remove(chunk_ids)
+    vectors.add([chunks[id_] for id_ in chunk_ids], np.stack([own[id_] for id_ in chunk_ids]))
+
+
+def check(
+    release: Release,
+    looked_for: Iterable[str],
+    vectors: VectorStore,
+    keywords: KeywordIndex,
+    embedder: Embedder,
+) -> list[str]:
+    """Check that a release holds just the passages that it lists.
+
+    Returns:
+        Those of the ids looked for that a search with their own vector does not find.
+
+    Raises:
+        StoreDamaged: what disagrees.
+        EmbedderMismatch: the release was built with another embedder.
+    """
+    if release.embedder != embedder.fingerprint:
+        raise EmbedderMismatch(
+            f"release {release.id} was built with the embedder {release.embedder}, configured is"
+            f" {embedder.fingerprint}; run `supportbot-ingest sync`, which embeds it anew"
+        )
+    expected = release.chunk_ids
+    if vectors.count() != release.chunk_count or vectors.ids() != expected:
+        raise disagreement(release, f"{vectors.count()} vectors for {len(expected)} passages")
+    if keywords.count() != release.chunk_count:
+        raise disagreement(release, f"{keywords.count()} passages in the keyword index")
+    ids = sorted(looked_for)
+    _check_vectors(release, ids[:: max(1, len(ids) // _EMBEDDED_AGAIN)], vectors, embedder)
+    return vectors.unreachable(ids)
+
+
+def sample(chunk_ids: Collection[str]) -> list[str]:
+    """Return at most 200 ids, others at every call."""
+    return random.sample(sorted(chunk_ids), min(len(chunk_ids), _SAMPLE))
+
+
+def _check_vectors(
+    release: Release, chunk_ids: Sequence[str], vectors: VectorStore, embedder: Embedder
+) -> None:
+    """Check that passages have their own text's vector, and not another one's."""
+    if not chunk_ids:
+        return
+    stored, chunks = vectors.vectors(chunk_ids), vectors.get(chunk_ids)
+    fresh = embedder.embed_documents([chunks[id_].indexed_text for id_ in chunk_ids])
+    for chunk_id, vector in zip(chunk_ids, fresh, strict=True):
+        own = stored[chunk_id]
+        if float(own @ vector) < _ALIKE * float(np.linalg.norm(own) * np.linalg.norm(vector)):
+            raise disagreement(release, f"passage {chunk_id} has another text's vector")
+
+
+def disagreement(release: Release, what: str) -> StoreDamaged:
+    """Return the error of a release whose indexes are not what it lists."""
+    return StoreDamaged(
+        f"release {release.id} does not hold what it lists ({what}); run `supportbot-ingest sync`"
+        " again, or roll back if it is current"
+    )
+
+
+@contextmanager
+def _keyword_errors(shelf: Shelf) -> Iterator[None]:
+    """Turn tantivy's `ValueError` of a full or failing disk into a `StoreUnavailable`."""
+    try:
+        yield
+    except ValueError as error:
+        raise StoreUnavailable(
+            f"the keyword index in {shelf.where} cannot be written ({error}); nothing was"
+            " promoted; free or mend the disk, then run it again"
+        ) from error
+
+
+def _batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    return (items[at : at + size] for at in range(0, len(items), size))

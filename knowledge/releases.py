@@ -1,0 +1,372 @@
+"""Releases of the knowledge base: built aside, checked, then put in force in one step.
+
+A release never changes, so readers and writers never share an index, a writer that is killed harms
+nothing, and a rollback is a promotion backwards.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import secrets
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+
+from knowledge.building import ReleaseBuilder, check, disagreement, sample
+from knowledge.cache import CachedEmbedder, EmbeddingCache
+from knowledge.embedder import Embedder
+from knowledge.errors import ReleaseNotFound, StoreBusy, StoreDamaged
+from knowledge.files import disk_errors, write_whole
+from knowledge.keywords import KeywordIndex
+from knowledge.manifest import Release, from_json
+from knowledge.server import ServerShelf
+from knowledge.shelf import LocalShelf, Shelf
+from knowledge.vectors import VectorStore
+
+__all__ = ["Failure", "OpenRelease", "Release", "ReleaseBuilder", "ReleaseStore"]
+
+log = logging.getLogger(__name__)
+
+KEPT_RELEASES = 5
+_CHURN = 0.5  # removed chunks, as a share of all, at which indexes are built anew
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A document that the last sync could not take in."""
+
+    uri: str
+    reason: str
+
+
+class OpenRelease:
+    """A release with its indexes open for reading, until it is closed."""
+
+    def __init__(
+        self, release: Release, vectors: VectorStore, keywords: KeywordIndex, resources: ExitStack
+    ) -> None:
+        self.release = release
+        self.vectors = vectors
+        self.keywords = keywords
+        self._resources = resources
+
+    def __enter__(self) -> OpenRelease:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the files; closing twice does nothing."""
+        self._resources.close()
+
+
+class ReleaseStore:
+    """All releases of a knowledge base.
+
+    Args:
+        home: the folder where they stand, and in any case the lock and the embedding cache.
+        chroma_url: `http(s)://host:port` of a Chroma server where they stand instead.
+
+    Every method raises `StoreUnavailable` when the folder or the server cannot be reached.
+    """
+
+    def __init__(self, home: Path, chroma_url: str | None = None) -> None:
+        self._home = home
+        self._shelf = _shelf(home, chroma_url)
+        self._loaded: Release | None = None
+        self._readers: Counter[str] = Counter()
+        self._counting = threading.Lock()
+        self._is_locked = False
+
+    def current_id(self) -> str | None:
+        """Return the id of the release in force; None: nothing was ever promoted.
+
+        Raises:
+            StoreDamaged: the pointer is unreadable.
+        """
+        history = self._shelf.history()
+        return history[0] if history else None
+
+    def current(self) -> Release | None:
+        """Return the release in force; None: nothing was ever promoted.
+
+        Raises:
+            StoreDamaged: the pointer or the manifest is unreadable.
+        """
+        release_id = self.current_id()
+        if release_id is None:
+            return None
+        loaded = self._loaded
+        if loaded is not None and loaded.id == release_id:
+            return loaded
+        try:
+            self._loaded = loaded = self.get(release_id)
+        except ReleaseNotFound:
+            raise StoreDamaged(
+                f"release {release_id} is in force, but it is missing in {self._home}; run"
+                " `supportbot-ingest sync`, or `supportbot-ingest rollback`"
+            ) from None
+        return loaded
+
+    def releases(self) -> list[Release]:
+        """Return all whole releases, newest first; one that is damaged is logged and left out."""
+        found = []
+        for release_id in self._shelf.ids():
+            try:
+                found.append(self.get(release_id))
+            except StoreDamaged as error:
+                log.warning("%s", error)
+            except ReleaseNotFound:
+                continue  # removed meanwhile
+        return sorted(found, key=lambda release: release.created_at, reverse=True)
+
+    def get(self, release_id: str) -> Release:
+        """Return one release.
+
+        Raises:
+            ReleaseNotFound: there is none of this id.
+            StoreDamaged: its manifest is unreadable.
+        """
+        return from_json(*self._shelf.manifest(release_id))
+
+    def open(self, release_id: str | None = None) -> OpenRelease:
+        """Open a release for reading; None: the one in force.
+
+        It stays readable until it is closed, whatever is promoted meanwhile; only another process
+        may remove it, once `KEPT_RELEASES` newer ones were promoted.
+
+        Raises:
+            ReleaseNotFound: there is none of this id, or nothing was ever promoted.
+            StoreDamaged: a file of it is missing, or is not what was written.
+        """
+        release = self.current() if release_id is None else self.get(release_id)
+        if release is None:
+            raise ReleaseNotFound(
+                "the knowledge base is empty; run `supportbot-ingest sync SOURCE` to fill it"
+            )
+        with ExitStack() as stack:
+            self._count(release.id, 1)
+            stack.callback(self._count, release.id, -1)
+            vectors, keywords = self._shelf.open(release.id, release.audience_sets, stack)
+            return OpenRelease(release, vectors, keywords, stack.pop_all())
+
+    @contextmanager
+    def lock(self, timeout: float = 0) -> Iterator[None]:
+        """Be the one writer of all processes; the operating system frees a dead one's lock.
+
+        Args:
+            timeout: seconds to wait for another writer.
+
+        Raises:
+            StoreBusy: another writer works still.
+        """
+        from filelock import FileLock, Timeout
+
+        holder = self._home / "sync.pid"
+        lock = FileLock(self._home / "sync.lock", timeout=timeout, thread_local=False)
+        with disk_errors(self._home):
+            self._home.mkdir(parents=True, exist_ok=True)
+            try:
+                lock.acquire()
+            except Timeout:
+                raise StoreBusy(_busy(holder)) from None
+        try:
+            with disk_errors(holder):
+                holder.write_text(str(os.getpid()), encoding="ascii")
+            self._is_locked = True
+            yield
+        finally:
+            self._is_locked = False
+            lock.release()
+
+    def begin(
+        self, *, embedder: Embedder, chunker: str, sources: Sequence[str], rebuild: bool = False
+    ) -> ReleaseBuilder:
+        """Begin a release that holds what the current one holds; call it under `lock`.
+
+        Its indexes are a copy to be changed; they are built anew if asked for, if the embedder or
+        the chunker is another one, or if much was removed from them. A current release that is
+        damaged counts as none, so that every document has to be put again.
+        """
+        if not self._is_locked:
+            raise RuntimeError("begin() is called under lock()")
+        with disk_errors(self._home):
+            self._sweep()
+            try:
+                return self._builder(self.current(), embedder, chunker, sources, rebuild)
+            except StoreDamaged as error:
+                log.warning("%s; every document is read again", error)
+                return self._builder(None, embedder, chunker, sources, rebuild)
+
+    def check_files(self, release_id: str) -> None:
+        """Check that the files of a release are what was written, without opening its vectors.
+
+        Raises:
+            StoreDamaged: one is missing, or was changed.
+        """
+        self._shelf.check(release_id)
+
+    def verify(self, release_id: str, embedder: Embedder) -> None:
+        """Check that a release is still what `ReleaseBuilder.finish` checked.
+
+        Its files have the bytes that they had, it holds just what it lists, and a search finds
+        a sample of that.
+
+        Raises:
+            StoreDamaged: what disagrees.
+            EmbedderMismatch: it was built with another embedder.
+            ReleaseNotFound: there is none of this id.
+        """
+        with self.open(release_id) as opened:
+            release = opened.release
+            ids = sample(release.chunk_ids)
+            missed = check(release, ids, opened.vectors, opened.keywords, embedder)
+            if missed:
+                raise disagreement(release, f"a search does not find {len(missed)} passages")
+
+    def promote(self, release_id: str) -> None:
+        """Put a release in force, and remove those that are no longer kept; call it under `lock`.
+
+        Raises:
+            ReleaseNotFound: there is none of this id.
+            StoreDamaged: its manifest is unreadable.
+        """
+        self.get(release_id)
+        try:
+            history = self._shelf.history()
+        except StoreDamaged:
+            history = []
+        earlier = [id_ for id_ in history if id_ != release_id]
+        self._shelf.point([release_id, *earlier][:KEPT_RELEASES])
+        with disk_errors(self._home):
+            self._sweep()
+
+    def rollback(self, release_id: str | None = None) -> Release:
+        """Put an earlier release in force again; None: the one before.
+
+        Those that were promoted after it are removed by the next writer.
+
+        Raises:
+            ReleaseNotFound: there is none of this id, or none before.
+        """
+        try:
+            history = self._shelf.history()
+        except StoreDamaged:
+            history = []
+        if release_id is None:
+            if len(history) < 2:
+                raise ReleaseNotFound("there is no earlier release to go back to")
+            release_id = history[1]
+        release = self.get(release_id)
+        if release_id in history:
+            self._shelf.point(history[history.index(release_id) :])
+        else:
+            self._shelf.point([release_id, *history][:KEPT_RELEASES])
+        return release
+
+    def failures(self) -> list[Failure]:
+        """Return the documents that the last sync could not take in."""
+        path = self._home / "failures.json"
+        try:
+            return [Failure(**row) for row in json.loads(path.read_text(encoding="utf-8"))]
+        except FileNotFoundError:
+            return []
+        except (OSError, ValueError, TypeError) as error:
+            log.warning("%s cannot be read (%r); the next sync writes it anew", path, error)
+            return []
+
+    def record_failures(self, failures: Sequence[Failure]) -> None:
+        """Keep the documents that a sync could not take in, in place of the last ones."""
+        path = self._home / "failures.json"
+        with disk_errors(path):
+            write_whole(path, json.dumps([asdict(failure) for failure in failures], indent=1))
+
+    def close(self) -> None:
+        """Let go of connections; a later call opens them again."""
+        self._shelf.close()
+
+    def _builder(
+        self,
+        parent: Release | None,
+        embedder: Embedder,
+        chunker: str,
+        sources: Sequence[str],
+        rebuild: bool,
+    ) -> ReleaseBuilder:
+        now = datetime.now(UTC)
+        release = Release(
+            id=f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}",
+            parent=parent.id if parent else None,
+            created_at=now,
+            embedder=embedder.fingerprint,
+            chunker=chunker,
+            sources=tuple(sources),
+            documents={},
+            chunk_count=0,
+            rebuilt=rebuild or not self._shelf.can_copy or _is_stale(parent, embedder, chunker),
+            churn=parent.churn if parent else 0,
+        )
+        with ExitStack() as stack:
+            cache = stack.enter_context(EmbeddingCache(self._home / "embeddings.sqlite"))
+            cache.prune()
+            source = None
+            if parent is not None and release.rebuilt:
+                source = stack.enter_context(self.open(parent.id)).vectors
+            copied = None if parent is None or release.rebuilt else parent.id
+            draft = self._shelf.draft(release.id, copied)
+            stack.callback(draft.discard)
+            return ReleaseBuilder(
+                release,
+                parent,
+                shelf=self._shelf,
+                draft=draft,
+                embedder=CachedEmbedder(embedder, cache),
+                source=source,
+                resources=stack.pop_all(),
+            )
+
+    def _count(self, release_id: str, step: int) -> None:
+        with self._counting:
+            self._readers[release_id] += step
+
+    def _sweep(self) -> None:
+        """Remove what killed writers left, and the releases that are no longer kept."""
+        self._shelf.sweep()
+        try:
+            kept = self._shelf.history()
+        except StoreDamaged:
+            return  # nobody knows which releases were promoted
+        for release_id in self._shelf.ids():
+            if release_id not in kept and not self._readers[release_id]:
+                self._shelf.remove(release_id)
+
+
+def _shelf(home: Path, chroma_url: str | None) -> Shelf:
+    return ServerShelf(home, chroma_url) if chroma_url else LocalShelf(home)
+
+
+def _is_stale(parent: Release | None, embedder: Embedder, chunker: str) -> bool:
+    if parent is None or (parent.embedder, parent.chunker) != (embedder.fingerprint, chunker):
+        return True
+    return parent.churn > _CHURN * parent.chunk_count
+
+
+def _busy(holder: Path) -> str:
+    try:
+        who = f"process {int(holder.read_text(encoding='ascii'))}"
+    except (OSError, ValueError):
+        who = "another process"
+    return f"{who} is syncing the knowledge base; wait until it is done, or stop it"

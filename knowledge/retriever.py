@@ -1,0 +1,270 @@
+"""The read door of the knowledge base: a question in, the best passages out."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import TYPE_CHECKING, Literal
+
+from knowledge.documents import STAFF, Chunk, Evidence, Hit, Scope
+from knowledge.embedder import Embedder
+from knowledge.errors import EmbedderMismatch, EmbedderUnavailable, ReleaseNotFound
+from knowledge.reranker import Reranker
+
+if TYPE_CHECKING:
+    from knowledge.releases import OpenRelease, Release, ReleaseStore
+
+Mode = Literal["hybrid", "dense", "bm25"]
+
+# Of 0.5, 0.6 and 0.7 the best on government pages; manuals whose readers use their words want less.
+DENSE_WEIGHT = 0.6
+_DEPTH = 200  # candidates of each arm
+_RERANKED = 40
+_COVERAGE_DEPTH = 8  # passages whose term coverage is looked at
+_MAX_QUERY_CHARACTERS = 8_000
+_log = logging.getLogger(__name__)
+
+
+class Retriever:
+    """Searches the current release, and moves to the next one as soon as it is promoted.
+
+    A release stays open until the last call inside it is done, so a promotion fails no question.
+    Any number of threads may call at once.
+
+    Args:
+        store: where the releases are.
+        embedder: must be the one that the release was built with.
+        reranker: orders the best 40 candidates anew; None: the fused order stands.
+        mode: both arms, or one of them alone.
+    """
+
+    def __init__(
+        self,
+        store: ReleaseStore,
+        embedder: Embedder,
+        reranker: Reranker | None = None,
+        mode: Mode = "hybrid",
+    ) -> None:
+        self._current = _CurrentRelease(store, None if mode == "bm25" else embedder.fingerprint)
+        self._embedder = embedder
+        self._reranker = reranker
+        self._mode = mode
+
+    def retrieve(self, query: str, scope: Scope, limit: int = 8) -> Evidence:
+        """Return at most `limit` passages that the scope allows, best first.
+
+        Raises:
+            ReleaseNotFound: nothing was ever published.
+            EmbedderMismatch: the current release was built with another embedding model.
+            EmbedderUnavailable: the embedding model cannot be loaded or gives no usable vector.
+            StoreUnavailable, StoreDamaged: the release cannot be read.
+        """
+        query = query.strip()[:_MAX_QUERY_CHARACTERS]
+        timings: dict[str, float] = {}
+        with _timed(timings, "total"), self._current.borrowed() as held:
+            dense = self._search_dense(held.opened, query, scope, timings)
+            keywords = self._search_keywords(held.opened, query, scope, timings)
+            candidates = _load(held.opened, dense, keywords, 2 * max(limit, _RERANKED))
+            hits = [hit for hit in candidates if held.may_show(hit.chunk, scope)]
+            hits = self._rerank(query, hits, timings)[:limit]
+            coverage = held.opened.keywords.coverage
+            texts = [hit.chunk.indexed_text for hit in hits[:_COVERAGE_DEPTH]]
+            return Evidence(
+                query=query,
+                release=held.opened.release.id,
+                hits=tuple(hits),
+                top_similarity=max((similarity for _, similarity in dense), default=0.0),
+                keyword_coverage=max((coverage(query, text) for text in texts), default=0.0),
+                timings_ms=timings,
+            )
+
+    def ping(self) -> None:
+        """Search for something, so that a `KnowledgeError` tells what keeps it from answering."""
+        self.retrieve("ping", Scope(), 1)
+
+    def close(self) -> None:
+        """Close the release once no call is inside it; a later call opens it again."""
+        self._current.close()
+
+    def _search_dense(
+        self, opened: OpenRelease, query: str, scope: Scope, timings: dict[str, float]
+    ) -> list[tuple[Chunk, float]]:
+        if self._mode == "bm25" or not query:
+            return []
+        with _timed(timings, "embed"):
+            try:
+                vector = self._embedder.embed_query(query)
+            except ValueError as error:
+                raise EmbedderUnavailable(f"the question could not be embedded: {error}") from error
+        with _timed(timings, "dense"):
+            return opened.vectors.query(vector, scope, _DEPTH)
+
+    def _search_keywords(
+        self, opened: OpenRelease, query: str, scope: Scope, timings: dict[str, float]
+    ) -> list[tuple[str, float]]:
+        if self._mode == "dense":
+            return []
+        with _timed(timings, "keywords"):
+            return opened.keywords.query(query, scope, _DEPTH)
+
+    def _rerank(self, query: str, hits: list[Hit], timings: dict[str, float]) -> list[Hit]:
+        if self._reranker is None:
+            return hits
+        with _timed(timings, "rerank"):
+            best, rest = hits[:_RERANKED], hits[_RERANKED:]
+            scores = self._reranker.score(query, [hit.chunk.indexed_text for hit in best])
+        # What was not looked at stays behind in its order.
+        lowest = min(scores, default=0.0)
+        best = [replace(hit, score=score) for hit, score in zip(best, scores, strict=True)]
+        rest = [replace(hit, score=lowest - place) for place, hit in enumerate(rest, 1)]
+        return sorted(best, key=lambda hit: -hit.score) + rest
+
+
+def fuse(
+    dense: Sequence[tuple[str, float]],
+    keywords: Sequence[tuple[str, float]],
+    weight: float = DENSE_WEIGHT,
+) -> list[tuple[str, float]]:
+    """Return the ids of two result lists with a score of 0 to 1, best first.
+
+    The convex combination of scores that were min-max normalised over each list; what a list does
+    not hold scores 0 there (Bruch, Gai and Ingber 2023, doi 10.1145/3596512).
+    """
+    near, worded = _normalised(dense), _normalised(keywords)
+    scores = {
+        id: weight * near.get(id, 0.0) + (1 - weight) * worded.get(id, 0.0)
+        for id in {**near, **worded}
+    }
+    return sorted(scores.items(), key=lambda item: (-item[1], item[0]))
+
+
+def _normalised(results: Sequence[tuple[str, float]]) -> dict[str, float]:
+    if not results:
+        return {}
+    low = min(score for _, score in results)
+    high = max(score for _, score in results)
+    return {id: (score - low) / (high - low) if high > low else 1.0 for id, score in results}
+
+
+def _load(
+    opened: OpenRelease,
+    dense: Sequence[tuple[Chunk, float]],
+    keywords: Sequence[tuple[str, float]],
+    limit: int,
+) -> list[Hit]:
+    """Return the best of both arms with their chunks; one that cannot be loaded is left out."""
+    near = {chunk.id: similarity for chunk, similarity in dense}
+    worded = dict(keywords)
+    ranked = fuse(list(near.items()), keywords)[:limit]
+    chunks = {chunk.id: chunk for chunk, _ in dense}
+    missing = [id for id, _ in ranked if id not in chunks]
+    if missing:
+        chunks |= opened.vectors.get(missing)
+    return [
+        Hit(chunks[id], score, near.get(id), worded.get(id)) for id, score in ranked if id in chunks
+    ]
+
+
+@contextmanager
+def _timed(timings: dict[str, float], stage: str) -> Iterator[None]:
+    started = perf_counter()
+    yield
+    timings[stage] = (perf_counter() - started) * 1000
+
+
+@dataclass(slots=True, eq=False)
+class _Held:
+    """An open release, how many calls are inside it, and what must not be shown of it."""
+
+    opened: OpenRelease
+    users: int = 0
+    is_replaced: bool = False
+    successor: str = ""  # the current release, where the embedder at hand cannot read it
+    outdated: frozenset[str] = frozenset()  # documents that the successor changed or dropped
+
+    def may_show(self, chunk: Chunk, scope: Scope) -> bool:
+        """Tell whether a chunk still holds and the asker may see it."""
+        return chunk.document_id not in self.outdated and scope.allows(chunk.audiences or {STAFF})
+
+    def close_if_idle(self) -> None:
+        """Close the release if another took its place and the last call has left it."""
+        if self.is_replaced and self.users == 0:
+            self.opened.close()
+
+
+class _CurrentRelease:
+    """Keeps the current release open and follows promotions.
+
+    Where the current release was built with another embedding model while one that fits is open,
+    the open one goes on answering without the documents that have changed or gone since.
+    """
+
+    def __init__(self, store: ReleaseStore, fingerprint: str | None) -> None:
+        self._store = store
+        self._fingerprint = fingerprint  # None: any release will do
+        self._lock = threading.Lock()  # held while a release is opened, never while it is searched
+        self._held: _Held | None = None
+
+    @contextmanager
+    def borrowed(self) -> Iterator[_Held]:
+        """Give the current release, which stays open until the block is left."""
+        with self._lock:
+            held = self._follow()
+            held.users += 1
+        try:
+            yield held
+        finally:
+            with self._lock:
+                held.users -= 1
+                held.close_if_idle()
+
+    def close(self) -> None:
+        """Close the release once no call is inside it."""
+        with self._lock:
+            self._replace(None)
+
+    def _follow(self) -> _Held:
+        current = self._store.current_id()
+        if current is None:
+            raise ReleaseNotFound(
+                "the knowledge base is empty: nothing was published yet;"
+                " run `supportbot-ingest sync FOLDER`"
+            )
+        if self._held and current in (self._held.opened.release.id, self._held.successor):
+            return self._held
+        release = self._store.get(current)
+        if self._fingerprint not in (None, release.embedder):
+            return self._stay(release)
+        held = _Held(self._store.open(current))
+        self._replace(held)
+        return held
+
+    def _stay(self, release: Release) -> _Held:
+        mismatch = (
+            f"release {release.id} was built with another embedding model ({release.embedder})"
+            f" than the configured one ({self._fingerprint}); set SUPPORTBOT_EMBEDDER to the model"
+            " it was built with, or run `supportbot-ingest sync` to build it anew with this one"
+        )
+        if self._held is None:
+            raise EmbedderMismatch(mismatch)
+        mine, theirs = self._held.opened.release.documents, release.documents
+        self._held.successor = release.id
+        self._held.outdated = frozenset(
+            id
+            for id, document in mine.items()
+            if id not in theirs or theirs[id].content_hash != document.content_hash
+        )
+        _log.warning(
+            "%s; until a restart release %s answers", mismatch, self._held.opened.release.id
+        )
+        return self._held
+
+    def _replace(self, held: _Held | None) -> None:
+        old, self._held = self._held, held
+        if old is not None:
+            old.is_replaced = True
+            old.close_if_idle()
