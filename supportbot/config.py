@@ -150,6 +150,30 @@ class BotSettings(KnowledgeSettings):
     )
 
     @property
+    def uses_slack(self) -> bool:
+        """Tell whether a bot token and one way for events to come in are configured."""
+        return self.slack_bot_token is not None and not self.slack_gap
+
+    @property
+    def slack_gap(self) -> str:
+        """Return what is missing where Slack is configured by half, else ""."""
+        has_way = self.slack_app_token or self.slack_signing_secret
+        if self.slack_bot_token and not has_way:
+            return "set SLACK_APP_TOKEN (Socket Mode) or SLACK_SIGNING_SECRET (HTTP) too"
+        if has_way and not self.slack_bot_token:
+            return "set SLACK_BOT_TOKEN too"
+        return ""
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Return the text of every secret, for masking logs."""
+        values = (getattr(self, name) for name in type(self).model_fields)
+        keys = (widget.key for widget in self.widgets)
+        return tuple(
+            value.get_secret_value() for value in (*values, *keys) if isinstance(value, SecretStr)
+        )
+
+    @property
     def resolved_database_url(self) -> str:
         """Return the SQLAlchemy URL in force; it may hold a password."""
         if self.database_url is not None:

@@ -5,7 +5,8 @@
     SupportbotError
     ├── ModelError            one try at the model endpoint failed; `kind` says how
     ├── RetrievalFailed       the knowledge base could not be searched in time
-    └── StateUnavailable      the state database cannot be reached
+    ├── StateUnavailable      the state database cannot be reached
+    └── EvaluationFailed      a dataset is malformed, or its corpus could not be built
 
 Errors of the knowledge base itself are in `knowledge.errors`. Messages are for logs and operators;
 an asker only ever sees an `Answer` with its reference id.
@@ -34,6 +35,8 @@ class FailureKind(StrEnum):
     CUT = "cut"  # the stream ended before the answer did
     MALFORMED = "malformed"  # HTML, an error object or no choices under a 200
     EMPTY = "empty"  # no text, or thinking only
+    FIELD_REFUSED = "field_refused"  # an optional field of the request; it is left out from now on
+    CIRCUIT_OPEN = "circuit_open"  # not asked: the endpoint failed too often just now
 
 
 class ModelError(SupportbotError):
@@ -63,6 +66,7 @@ _PERMANENT = frozenset(
         FailureKind.NO_CREDIT,
         FailureKind.BAD_REQUEST,
         FailureKind.SENSITIVE,
+        FailureKind.CIRCUIT_OPEN,
     }
 )
 
@@ -73,3 +77,45 @@ class RetrievalFailed(SupportbotError):
 
 class StateUnavailable(SupportbotError):
     """The state database cannot be reached."""
+
+
+class EvaluationFailed(SupportbotError):
+    """A dataset is malformed, or its corpus could not be built."""
+
+
+class SlackCallFailed(SupportbotError):
+    """One call of the Slack Web API failed.
+
+    Args:
+        method: the API method, such as `chat.update`.
+        code: Slack's error code, or `http_503`, `unreachable`, `no_reply`.
+        is_transient: the same call may succeed later.
+        is_lost: the call may have been carried out although no reply said so.
+        retry_after: seconds after which Slack asks to be called again.
+    """
+
+    def __init__(
+        self,
+        method: str,
+        code: str,
+        *,
+        is_transient: bool = False,
+        is_lost: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(f"{method}: {code}")
+        self.method = method
+        self.code = code
+        self.is_transient = is_transient
+        self.is_lost = is_lost
+        self.retry_after = retry_after
+
+    @property
+    def is_dead_token(self) -> bool:
+        """Tell whether no call with this token will ever succeed again."""
+        return self.code in _DEAD_TOKEN
+
+
+_DEAD_TOKEN = frozenset(
+    {"invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive"}
+)

@@ -1,0 +1,378 @@
+"""The way of a question: history, search, model, checks, one final answer."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Protocol
+
+from knowledge.documents import Evidence, Scope
+from knowledge.errors import KnowledgeError, ReleaseNotFound
+from supportbot.answering import followups, policy, prompts, quotes
+from supportbot.answering.draft import Draft, prepared
+from supportbot.answering.grounding import Passage
+from supportbot.answering.model import Finished, Model, ModelEvent, Retrying
+from supportbot.answering.reasoning import Delta, Discard
+from supportbot.answering.texts import Texts, texts_for
+from supportbot.conversation import (
+    MAX_QUESTION_CHARACTERS,
+    Answer,
+    AnswerEvent,
+    Citation,
+    Outcome,
+    Question,
+    Status,
+    Text,
+    Timings,
+    Turn,
+    new_id,
+)
+from supportbot.errors import FailureKind, ModelError, RetrievalFailed, StateUnavailable
+from supportbot.rendering import render
+
+if TYPE_CHECKING:
+    from supportbot.threads import Threads
+
+PASSAGES = 8
+STATE_SECONDS = 2.0  # the longest that the state database may hold an answer up, each time
+RETRIEVAL_SHARE = 0.4  # of the deadline
+MARGIN_SHARE = 0.1  # of the deadline, kept for what follows the model
+MARGIN_SECONDS = 2.0  # at most
+_log = logging.getLogger(__name__)
+
+
+class Retrieves(Protocol):
+    """What answering needs of the knowledge base; it is called in a thread."""
+
+    def retrieve(self, query: str, scope: Scope, limit: int = 8) -> Evidence:
+        """Return the best passages; raises KnowledgeError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class AnswererSettings:
+    """Bounds of answering."""
+
+    deadline_seconds: float = 45.0
+    daily_budget_usd: float | None = None
+
+
+class Answerer:
+    """Turns questions into answers; any number at once.
+
+    Args:
+        retriever: searches the knowledge base.
+        model: writes; None: answers are quotes.
+        threads: remembers; while it fails, answers go out all the same.
+        settings: deadline and budget.
+    """
+
+    def __init__(
+        self,
+        *,
+        retriever: Retrieves,
+        model: Model | None,
+        threads: Threads,
+        settings: AnswererSettings,
+    ) -> None:
+        self._retriever = retriever
+        self._model = model
+        self._threads = threads
+        self._settings = settings
+        self._spent = _Spent()
+
+    async def answer(self, question: Question) -> Answer:
+        """Return the final answer."""
+        async with aclosing(self.stream(question)) as events:
+            async for event in events:
+                if isinstance(event, Answer):
+                    return event
+        raise AssertionError("a stream of answer events ended without an answer")
+
+    async def stream(self, question: Question) -> AsyncGenerator[AnswerEvent, None]:
+        """Yield what happens, and last of all exactly one `Answer`, within the deadline.
+
+        It raises nothing but the cancellation of its caller, which also ends the model's call.
+        """
+        run = _Run(question, self._settings.deadline_seconds)
+        try:
+            async with aclosing(self._tell(run)) as events:
+                async for event in events:
+                    if not isinstance(event, Text) or event.delta:
+                        yield run.noted(event)
+        except (KnowledgeError, RetrievalFailed) as error:
+            if apology := run.sorry(_cause(error), error):
+                yield apology
+        except Exception as error:  # noqa: BLE001 - whatever fails, the asker gets one final answer
+            if apology := run.sorry("internal", error):
+                yield apology
+        await self._record(run)
+        yield run.final()
+
+    async def _tell(self, run: _Run) -> AsyncGenerator[AnswerEvent, None]:
+        """Yield all events but the final one; how it ended is left in `run`."""
+        if small_talk := _small_talk(run):
+            yield run.close(Outcome.CLARIFY, small_talk, cause="small_talk")
+            return
+        yield Status("searching")
+        history = await self._history(run)
+        run.standalone = followups.standalone(run.question.text, history)
+        evidence, passages = await self._retrieve(run)
+        run.release = evidence.release
+        if not policy.is_sufficient(evidence):
+            yield run.close(Outcome.NOT_FOUND, run.texts.not_found, cause="no_evidence")
+            return
+        yield Status("reading", f"{len(passages)}")
+        if self._model is None or await self._is_spent(run):
+            yield run.quote(evidence, "budget" if self._model else "no_key")
+            return
+        yield Status("writing")
+        request = prompts.messages(run.question.text, evidence.chunks, history)
+        replies = self._model.stream(request, run.model_deadline, run.answer_id)
+        async with aclosing(self._write(run, evidence, Draft(passages), replies)) as events:
+            async for event in events:
+                yield event
+
+    async def _write(
+        self,
+        run: _Run,
+        evidence: Evidence,
+        draft: Draft,
+        replies: AsyncGenerator[ModelEvent, None],
+    ) -> AsyncGenerator[AnswerEvent, None]:
+        """Stream the model's text through the checks."""
+        run.draft = draft
+        finished, failure = None, None
+        try:
+            async with aclosing(replies):
+                async for event in replies:
+                    if isinstance(event, Delta):
+                        if shown := draft.add(event.text, event.is_settled):
+                            yield Text(shown)
+                        if draft.is_hopeless:
+                            break
+                    elif isinstance(event, Finished):
+                        finished = event
+                    elif isinstance(event, Retrying) and draft.text:
+                        failure = event.error
+                        break
+                    else:
+                        _log_retry(run, event)
+                        draft.discard()
+        except ModelError as error:
+            failure = error
+        if failure:
+            _log.warning("the model failed", extra={**run.tags, "failure": str(failure)})
+        if finished and (rest := draft.finish(finished.is_complete)):
+            yield Text(rest)
+        yield run.close_draft(draft, evidence, finished, failure)
+
+    async def _history(self, run: _Run) -> tuple[Turn, ...]:
+        try:
+            async with asyncio.timeout(run.at_most(STATE_SECONDS)):
+                return await self._threads.history(run.question.conversation_id)
+        except (StateUnavailable, TimeoutError) as error:
+            _log.warning("no history", extra={**run.tags, "failure": repr(error)})
+            return ()
+
+    async def _retrieve(self, run: _Run) -> tuple[Evidence, list[Passage]]:
+        """Search in a thread. One that takes too long is abandoned: threads cannot be stopped."""
+        share = self._settings.deadline_seconds * RETRIEVAL_SHARE
+
+        def search() -> tuple[Evidence, list[Passage]]:
+            found = self._retriever.retrieve(run.standalone, run.question.scope, PASSAGES)
+            return found, prepared(found.chunks) if policy.is_sufficient(found) else []
+
+        try:
+            found = await asyncio.wait_for(asyncio.to_thread(search), run.at_most(share))
+        except TimeoutError:
+            raise RetrievalFailed(f"no result within {share:g} s") from None
+        run.retrieval_ms = run.elapsed_ms()
+        return found
+
+    async def _is_spent(self, run: _Run) -> bool:
+        """Tell whether the day's budget is used up."""
+        budget = self._settings.daily_budget_usd
+        if budget is None:
+            return False
+        try:
+            async with asyncio.timeout(run.at_most(STATE_SECONDS)):
+                return await self._threads.spent_today() >= budget
+        except (StateUnavailable, TimeoutError) as error:
+            _log.warning("spending unknown", extra={**run.tags, "failure": repr(error)})
+            return self._spent.today >= budget
+
+    async def _record(self, run: _Run) -> None:
+        answer = run.final()
+        self._spent.add(answer.usage.cost_usd)
+        try:
+            async with asyncio.timeout(min(STATE_SECONDS, max(0.1, run.seconds_left))):
+                await self._threads.record(run.question, answer)
+        except (StateUnavailable, TimeoutError) as error:
+            _log.error("a turn was not kept", extra={**run.tags, "failure": repr(error)})
+
+
+class _Run:
+    """One question on its way."""
+
+    def __init__(self, question: Question, seconds: float) -> None:
+        self._clock = asyncio.get_running_loop().time
+        self._started = self._clock()
+        self.deadline = self._started + seconds
+        self.model_deadline = self.deadline - min(MARGIN_SECONDS, seconds * MARGIN_SHARE)
+        self.question = replace(question, text=question.text[:MAX_QUESTION_CHARACTERS])
+        self.standalone = self.question.text
+        self.answer_id = new_id("ans")
+        self.texts: Texts = texts_for(self.question.text)
+        self.release: str | None = None
+        self.draft: Draft | None = None
+        self.retrieval_ms: int | None = None
+        self._first_text_ms: int | None = None
+        self._shown = ""
+        self._ending = Answer(question.text, question.conversation_id, Outcome.UNAVAILABLE, "")
+        self._is_closed = False
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Return what a log line needs to be found by the reference that the asker has."""
+        return {"answer": self.answer_id}
+
+    @property
+    def seconds_left(self) -> float:
+        """Return the seconds until the deadline."""
+        return self.deadline - self._clock()
+
+    def elapsed_ms(self) -> int:
+        """Return the milliseconds since the question arrived."""
+        return round((self._clock() - self._started) * 1000)
+
+    def at_most(self, seconds: float) -> float:
+        """Return so many seconds, or what is left before the deadline's margin."""
+        return max(0.0, min(seconds, self.model_deadline - self._clock()))
+
+    def noted(self, event: AnswerEvent) -> AnswerEvent:
+        """Keep in mind what is shown."""
+        if isinstance(event, Text):
+            self._shown += event.delta
+            if self._first_text_ms is None:
+                self._first_text_ms = self.elapsed_ms()
+        return event
+
+    def close(
+        self, outcome: Outcome, text: str, cause: str = "", citations: Sequence[Citation] = ()
+    ) -> Text:
+        """End with this text, after what was shown."""
+        self._is_closed = True
+        self._ending = Answer(
+            question=self.question.text,
+            conversation_id=self.question.conversation_id,
+            outcome=outcome,
+            text="",
+            citations=tuple(citations),
+            release=self.release,
+            id=self.answer_id,
+            standalone=self.standalone,
+            cause=cause,
+        )
+        return Text(text)
+
+    def quote(self, evidence: Evidence, cause: str) -> Text:
+        """End with quotes, and say why."""
+        why = {"no_key": self.texts.no_key, "budget": self.texts.budget}.get(cause, self.texts.down)
+        body, citations = quotes.quote(self.standalone, evidence.chunks)
+        text = f"{self.texts.quoted.format(why=why)}\n\n{body}"
+        return self.close(Outcome.QUOTED, text, cause, citations)
+
+    def close_draft(
+        self,
+        draft: Draft,
+        evidence: Evidence,
+        finished: Finished | None,
+        failure: ModelError | None,
+    ) -> Text:
+        """End with what the draft holds; the end of a cut answer says that it is one."""
+        is_whole = finished is not None and finished.is_complete
+        kind = str(failure.kind if failure else FailureKind.CUT)
+        if draft.text:
+            note = "" if is_whole else self._cut_note
+            event = self.close(Outcome.ANSWERED, note, "" if is_whole else kind, draft.citations)
+        elif draft.declined and finished:
+            event = self.close(Outcome.NOT_FOUND, self.texts.not_found, "declined")
+        elif is_whole:
+            event = self.close(Outcome.NOT_FOUND, self.texts.not_found, "ungrounded")
+        else:
+            event = self.quote(evidence, kind)
+        if finished:
+            self._ending = replace(
+                self._ending,
+                model=finished.model,
+                usage=finished.usage,
+                request_id=finished.request_id,
+            )
+        return event
+
+    def sorry(self, cause: str, error: Exception) -> Text | None:
+        """End with an apology and a reference or, after shown text, with a note."""
+        level = logging.ERROR if cause == "internal" else logging.WARNING
+        _log.log(level, "no whole answer: %s", cause, extra=self.tags, exc_info=error)
+        if self._is_closed:
+            return None
+        if self.draft is not None and self._shown:
+            event = self.close(Outcome.ANSWERED, self._cut_note, cause, self.draft.citations)
+        else:
+            text = self.texts.unavailable.format(reference=self.answer_id)
+            event = self.close(Outcome.UNAVAILABLE, text, cause)
+        self.noted(event)
+        return event
+
+    def final(self) -> Answer:
+        """Return the one final answer."""
+        timings = Timings(self.retrieval_ms, self._first_text_ms, self.elapsed_ms())
+        html = render(self._shown, self._ending.citations)
+        return replace(self._ending, text=self._shown, html=html, timings=timings)
+
+    @property
+    def _cut_note(self) -> str:
+        return f"\n\n*{self.texts.cut}*"
+
+
+class _Spent:
+    """Dollars spent today (UTC) by this process: what counts while the database does not answer."""
+
+    def __init__(self) -> None:
+        self._day: date | None = None
+        self._dollars = 0.0
+
+    @property
+    def today(self) -> float:
+        """Return the dollars of this day."""
+        self._turn()
+        return self._dollars
+
+    def add(self, dollars: float) -> None:
+        """Count an answer."""
+        self._turn()
+        self._dollars += dollars
+
+    def _turn(self) -> None:
+        if self._day != (day := datetime.now(UTC).date()):
+            self._day, self._dollars = day, 0.0
+
+
+def _small_talk(run: _Run) -> str:
+    if policy.is_greeting(run.question.text):
+        return run.texts.greeting
+    return run.texts.thanks if policy.is_thanks(run.question.text) else ""
+
+
+def _cause(error: Exception) -> str:
+    return "empty_knowledge_base" if isinstance(error, ReleaseNotFound) else "retrieval"
+
+
+def _log_retry(run: _Run, event: Discard | Retrying) -> None:
+    if isinstance(event, Retrying):
+        _log.info("another try", extra={**run.tags, "failure": str(event.error)})

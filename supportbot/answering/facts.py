@@ -1,0 +1,381 @@
+"""The hard facts of a text: what must stand in the source literally, or not be said."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
+
+from knowledge.keywords import tokenize
+
+_QUOTES = str.maketrans("“”„«»‟‘’‚‐‑‒–—−\u00a0\u202f", '""""""\'\'\'------  ')
+_URL = re.compile(r"(?:\b[a-z][a-z0-9+.-]{1,20}://|//)[^\s<>\"'`|)\]]+", re.I)
+_SCHEME = re.compile(r"\b(?:javascript|vbscript|data|file|mailto|tel|blob):[^\s<>\"'`|)\]]+", re.I)
+_TARGET = re.compile(r"\]\s*\(\s*<?([^\s<>)]+)|^\s*\[[^\]]+\]:\s*<?(\S+)", re.M)
+_CODE_SPAN = re.compile(r"`+([^`\n]{1,200})`+")
+_QUOTED = re.compile(r"(?<!\w)\"([^\"\n]{2,200})\"(?!\w)")
+_TOKEN = re.compile(r"[^\s\"'`*|()\[\]{}<>,;!?“”„«»，。！？、；（）]+")
+_NUMBER = re.compile(r"(?<![\w.])\d+(?:[.,:]\d+)*(?![\w]*\d)")
+_WORD = re.compile(r"[^\W\d_]+(?:'[a-z]+)?|[$€£¥%]")
+_PLAIN_NUMBER = re.compile(
+    r"[$€£¥]?\d+(?:[.,:]\d+)*(?:st|nd|rd|th|s|am|pm|h|k|kb|mb|gb|tb|km|m|cm|mm|kg|mg|ml|g|l|€|%)?"
+    r"(?:[-/–](?:\d+|[^\W\d_]+))*[.%]?",
+    re.I,
+)
+_UNIT_NAMES = """
+day days tag tage tagen jour jours día días dia dias giorno giorni dag dagen
+week weeks woche wochen semaine semaines semana semanas settimana settimane weken
+month months monat monate monaten mois mes meses mese mesi maand maanden
+year years jahr jahre jahren an ans année années año años ano anos anno anni jaar
+hour hours hr hrs stunde stunden heure heures hora horas ora ore uur
+minute minutes min mins minuten minuto minutos minuti minuut
+second seconds sec secs sekunde sekunden seconde secondes segundo segundos secondo secondi
+$ dollar dollars usd
+€ euro euros eur
+£ pound pounds gbp
+% percent percentage prozent pourcent
+gb gigabyte gigabytes
+mb megabyte megabytes
+kb kilobyte kilobytes
+km kilometer kilometers kilometre kilometres
+mile miles
+kg kilogram kilograms
+mg milligram milligrams
+am a.m
+pm p.m
+"""
+_UNITS = {
+    name: line.split()[0] for line in _UNIT_NAMES.strip().splitlines() for name in line.split()
+}
+_NUMBER_NAMES = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
+    "sixteen seventeen eighteen nineteen twenty"
+)
+_NUMBER_WORDS = {name: str(value) for value, name in enumerate(_NUMBER_NAMES.split())} | {
+    "a": "1", "an": "1", "thirty": "30", "forty": "40", "fifty": "50", "sixty": "60",
+    "seventy": "70", "eighty": "80", "ninety": "90", "hundred": "100",
+}  # fmt: skip
+_MONTHS = """
+january february march april may june july august september october november december
+monday tuesday wednesday thursday friday saturday sunday
+"""
+_CALENDAR = frozenset(_MONTHS.split()) - {"may", "march"}
+_DENYING = """
+not no never none nor neither cannot cant dont without nobody nothing unable impossible prohibited
+forbidden ineligible unavailable except unless nicht kein keine keinen keiner keinem keines nie ohne
+weder niemals pas jamais sans aucun aucune ningún ninguna nunca sin non mai senza não sem niet geen
+nooit zonder
+"""
+_DENIALS = frozenset(_DENYING.split())
+_FUNCTION = """
+a an the to of for in on at by be been is are was were do does did will would can could may might
+must should have has had any it its this that you your we our they or and
+"""
+_FUNCTION_WORDS = frozenset(_FUNCTION.split())
+_CLAUSE = re.compile(r"[.,;:!?()\n。，；：！？]| - ")
+_CJK_DENIAL = re.compile("[不无無没未]|ない|ません")
+_NEAR = 5  # words on each side of a number, one of which its passage must hold beside it
+_PLACE_SHARE = 0.6  # of the words around a number that stand together anywhere
+_TITLE_SHARE = 0.6  # of capitalised words
+_NAME_PAIR = re.compile(r"(?<=[a-z,] )[A-Z][a-z]+ [A-Z][a-z]+\b")
+_SCOPE = 3  # content words after a negation that it governs
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number with its unit ("" where there is none) and the stems around it."""
+
+    value: str
+    unit: str
+    around: frozenset[str] = frozenset()
+
+    def __str__(self) -> str:
+        return f"{self.value} {self.unit}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What a sentence claims literally."""
+
+    literals: tuple[str, ...] = ()  # codes, paths, commands, quoted words: normalised
+    names: tuple[str, ...] = ()
+    numbers: tuple[Number, ...] = ()
+    urls: tuple[str, ...] = ()
+
+    @property
+    def translated(self) -> Claimed:
+        """Return the same for a passage in another language: words around numbers differ."""
+        numbers = tuple(replace(number, around=frozenset()) for number in self.numbers)
+        return replace(self, numbers=numbers)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a passage holds literally."""
+
+    text: str
+    terms: frozenset[str]
+    numbers: tuple[Number, ...]  # `around` is the whole sentence, item or row
+    parts: tuple[frozenset[str], ...]  # the stems of the title and headings, of each sentence …
+    urls: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Denials:
+    """The stems that stand under a negation, and those that do not."""
+
+    denied: frozenset[str] = frozenset()
+    affirmed: frozenset[str] = frozenset()
+    has_any: bool = False
+
+
+def normalised(text: str) -> str:
+    """Return a text for comparison: NFKC, casefolded, plain quotes and dashes, single spaces."""
+    folded = unicodedata.normalize("NFKC", text).translate(_QUOTES).casefold()
+    return " ".join(folded.replace("*", "").replace("`", "").split())
+
+
+def held(context: str, segments: Iterable[str], uri: str = "") -> Held:
+    """Return what a passage holds: its title and headings, then its sentences, items and rows.
+
+    `uri` is the address it is cited under.
+    """
+    parts = [context, *segments]
+    whole = "\n".join(parts)
+    urls = {_address(url) for url in _urls(whole)} | ({_address(uri)} if "://" in uri else set())
+    stems = [frozenset(tokenize(part)) for part in parts]
+    numbers = [
+        Number(number.value, number.unit, around)
+        for part, around in zip(parts, stems, strict=True)
+        for number in _numbers(normalised(part))
+    ]
+    terms = frozenset[str]().union(*stems)
+    return Held(normalised(whole), terms, tuple(numbers), tuple(stems), frozenset(urls))
+
+
+def claimed(text: str) -> Claimed:
+    """Return what a sentence claims that must stand in its source literally."""
+    urls = _urls(text)
+    rest = text
+    for url in urls:
+        rest = rest.replace(url, " ")
+    straight = rest.translate(_QUOTES)
+    spans = [*_CODE_SPAN.findall(straight), *_QUOTED.findall(straight)]
+    codes = [token for token in _tokens(rest) if _is_code(token)]
+    mails = [url[len("mailto:") :] for url in urls if url.casefold().startswith("mailto:")]
+    literals = [normalised(span).strip(" .,:;") for span in (*spans, *codes, *mails)]
+    addresses = [_address(url) for url in urls if not url.casefold().startswith("mailto:")]
+    return Claimed(
+        tuple(literal for literal in literals if literal),
+        tuple(_names(straight)),
+        tuple(_numbers(normalised(rest), is_claim=True)),
+        tuple(addresses),
+    )
+
+
+def missing(claim: Claimed, passages: Sequence[Held]) -> str:
+    """Return the first claimed fact that stands in none of the passages, "" if all do."""
+    for url in claim.urls:
+        if not any(url in passage.urls for passage in passages):
+            return url
+    for literal in claim.literals:
+        if not any(_stands(literal, passage.text) for passage in passages):
+            return literal
+    for name in claim.names:
+        if not any(_is_named(name, passage) for passage in passages):
+            return name
+    for number in claim.numbers:
+        if not _is_held(number, passages):
+            return str(number)
+    return ""
+
+
+def _is_named(name: str, passage: Held) -> bool:
+    return set(tokenize(name)) <= passage.terms and (
+        " " not in name or name.casefold() in passage.text
+    )
+
+
+def _is_held(claim: Number, passages: Sequence[Held]) -> bool:
+    """Tell whether a number stands in a passage: its value, its unit, and its place.
+
+    Its place is a sentence that holds the words around it nearly as well as the best one does.
+    """
+    best = max((len(claim.around & part) for one in passages for part in one.parts), default=0)
+    if claim.around and not best:
+        return False
+    return any(
+        _is_same(claim, number) and len(claim.around & number.around) >= best * _PLACE_SHARE
+        for passage in passages
+        for number in passage.numbers
+    )
+
+
+def _is_same(claim: Number, held: Number) -> bool:
+    """Tell whether two numbers agree.
+
+    Where the passage names no unit next to it the unit must stand in the same sentence; ages and
+    prices do without.
+    """
+    if claim.value != held.value:
+        return False
+    if claim.unit == held.unit or not claim.unit:
+        return True
+    return not held.unit and (claim.unit in held.around or claim.unit in ("year", "$"))
+
+
+def denials(text: str) -> Denials:
+    """Return which stems of a text stand under a negation, which do not, clause by clause."""
+    has_any = bool(_CJK_DENIAL.search(text))
+    denied: list[str] = []
+    affirmed: list[str] = []
+    for clause in _CLAUSE.split(normalised(text)):
+        left = 0
+        for word in _WORD.findall(clause):
+            if word in _DENIALS or word.endswith("n't"):
+                left, has_any = _SCOPE, True
+            elif word not in _FUNCTION_WORDS:
+                (denied if left else affirmed).append(word)
+                left = max(0, left - 1)
+    return Denials(_stems(denied), _stems(affirmed), has_any)
+
+
+def _stems(words: Sequence[str]) -> frozenset[str]:
+    return frozenset(tokenize(" ".join(words))) if words else frozenset()
+
+
+def contradiction(
+    claim: Denials, terms: frozenset[str], near: Sequence[tuple[Denials, frozenset[str]]]
+) -> str:
+    """Return what the claim denies and the close segments affirm, or the reverse; "" if nothing.
+
+    `near` are the segments of the passage that hold most of the claim, with their stems.
+    """
+    close = frozenset[str]().union(*(held for _, held in near))
+    denied_here = claim.denied & terms & close
+    if denied_here and not any(segment.denied & denied_here for segment, _ in near):
+        return "not " + " ".join(sorted(denied_here))
+    if claim.has_any:
+        return ""
+    denied_there = {
+        stem
+        for stem in claim.affirmed & terms & close
+        if all(
+            stem in seg.denied and stem not in seg.affirmed for seg, held in near if stem in held
+        )
+    }
+    scope = max((len(segment.denied) for segment, _ in near), default=0)
+    return " ".join(sorted(denied_there)) if len(denied_there) >= min(2, max(1, scope)) else ""
+
+
+def _urls(text: str) -> list[str]:
+    found = [*_URL.findall(text), *_SCHEME.findall(text)]
+    found += [one or other for one, other in _TARGET.findall(text)]
+    return list(dict.fromkeys(url.rstrip(".,;:!?*_") for url in found))
+
+
+def _address(url: str) -> str:
+    """Return a web address in one form: scheme and host in lower case, no closing slash."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url
+    if parts.scheme.lower() not in ("http", "https"):
+        return url
+    rest = f"{parts.path.rstrip('/')}{'?' + parts.query if parts.query else ''}"
+    fragment = f"#{parts.fragment}" if parts.fragment else ""
+    return f"{parts.scheme.lower()}://{parts.netloc.lower()}{rest}{fragment}"
+
+
+def _tokens(text: str) -> list[str]:
+    return [token.strip(".:…") for token in _TOKEN.findall(text)]
+
+
+def _is_code(token: str) -> bool:
+    """Tell whether a token is a code, version, path, flag, file name or address."""
+    if not token or _PLAIN_NUMBER.fullmatch(token):
+        return False
+    has_letter = any(map(str.isalpha, token))
+    if has_letter and any(map(str.isdigit, token)) and token.isascii():
+        return True
+    if token.startswith(("--", "/", "./", "~/")) and has_letter:
+        return True
+    if re.search(r"\w[@\\_=]\w", token):
+        return True
+    parts = re.split(r"[./:]", token)
+    is_dotted = len(parts) > 1 and "." in token and all(parts)
+    return is_dotted and has_letter and max(map(len, parts)) > 1
+
+
+def _stands(literal: str, text: str) -> bool:
+    start = r"(?<!\w)" if literal[0].isalnum() else ""
+    end = r"(?!\w)" if literal[-1].isalnum() else ""
+    return bool(re.search(start + re.escape(literal) + end, text))
+
+
+def _names(text: str) -> Iterable[str]:
+    """Yield capitalised words that begin no sentence, and the calendar's words anywhere.
+
+    In a text where most words are capitalised (a title, German) capitals name nothing.
+    """
+    words = list(re.finditer(r"[^\W\d_]+", text))
+    capitals = sum(word.group()[0].isupper() for word in words)
+    is_telling = capitals <= max(3, len(words) * _TITLE_SHARE) and not _looks_german(text)
+    for word in words:
+        before = text[: word.start()].rstrip(" *_(\"'[`#")
+        begins = not before or before[-1] in ".!?:\n-•|…>;" or re.search(r"\d[.)]$", before)
+        is_name = word.group()[0].isupper() and is_telling and not begins
+        if word.group().casefold() in _CALENDAR or (is_name and word.group() != "I"):
+            yield word.group()
+    if is_telling:
+        yield from _NAME_PAIR.findall(text)
+
+
+def _looks_german(text: str) -> bool:
+    return bool(re.search(r"\b(?:der|die|das|und|ist|nicht|ein|eine|den|mit|für|Sie)\b", text))
+
+
+def _numbers(text: str, is_claim: bool = False) -> list[Number]:
+    """Return the numbers of a normalised text, with their units and the stems around them.
+
+    A number in words counts where a unit follows it: elsewhere `one` is no number.
+    """
+    text = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text)
+    found = []
+    for match in re.finditer(r"\d+(?:[.,:]\d+)*|[^\W\d_]+", text):
+        value = match.group()
+        if not (value[0].isdigit() or value in _NUMBER_WORDS):
+            continue
+        before, after = text[: match.start()], text[match.end() :]
+        unit = _unit(before[-1:], after[:40])
+        if not value[0].isdigit():
+            if not unit or (is_claim and value in ("a", "an", "one")):
+                continue
+            value = _NUMBER_WORDS[value]
+        around = _around(before, after) if is_claim else frozenset[str]()
+        found.append(Number(_canonical(value), unit, around))
+    return found
+
+
+def _around(before: str, after: str) -> frozenset[str]:
+    words = [*re.findall(r"[^\W\d_]{2,}", before)[-_NEAR:]]
+    words += re.findall(r"[^\W\d_]{2,}", after)[:_NEAR]
+    return _stems([word for word in words if word not in _FUNCTION_WORDS and word not in _UNITS])
+
+
+def _unit(before: str, after: str) -> str:
+    """Return the unit of a number, which one word may part from it: `10 business days`."""
+    if before in ("$", "€", "£"):
+        return before
+    words = re.match(r"[\s-]*([^\W\d_]+|[$€£%])\.?(?:[ -]([^\W\d_]+))?", after)
+    if not words:
+        return ""
+    first, second = words.groups()
+    return _UNITS.get(first) or _UNITS.get(second or "", "")
+
+
+def _canonical(number: str) -> str:
+    number = re.sub(r"(?:[.,]0+|:00)$", "", number)
+    return number.lstrip("0") or "0"

@@ -1,0 +1,46 @@
+"""Makes a follow-up question whole, so that it can be searched by itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from supportbot.conversation import Turn
+
+MAX_CHARACTERS = 600  # of the earlier question that is carried over
+_SHORT_WORDS = 4
+_POINTING = re.compile(
+    r"\b(?:it|its|that|this|those|these|they|them|their|he|she|him|her|there|one|ones|same|else|"
+    r"das|dies|diese[rsnm]?|dafür|damit|davon|dort|sie|ihn|ihm|es|"
+    r"ça|cela|ceci|celui|celle|eso|esto|ello|quello|questo|isso|isto|dat|deze|die)\b",
+    re.I,
+)
+_LEADING = re.compile(
+    r"^(?:and|or|but|so|also|what about|how about|what if|why|und|oder|aber|was ist mit|warum|"
+    r"wieso|et|ou|mais|pourquoi|y|o|pero|e|ma|mas|en|maar|那|それ)\b",
+    re.I,
+)
+_WIDE = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_WIDE_SHORT = 8  # characters
+
+
+def standalone(question: str, history: Sequence[Turn]) -> str:
+    """Return the question as it is searched: a follow-up with the question it leans on before it.
+
+    A question leans on the one before if it points back (`it`, `that`), begins like a
+    continuation (`and`, `what about`), or is a few words long.
+    """
+    if not history or not _leans(question):
+        return question
+    previous = history[-1].standalone or history[-1].question
+    if question.casefold() in previous.casefold():
+        return previous
+    return f"{previous[-MAX_CHARACTERS:].strip()} {question}"
+
+
+def _leans(question: str) -> bool:
+    text = question.strip()
+    if len(_WIDE.findall(text)) > len(text) // 2:
+        return len(text) <= _WIDE_SHORT or bool(_LEADING.match(text))
+    is_short = len(text.split()) <= _SHORT_WORDS
+    return is_short or bool(_LEADING.match(text) or _POINTING.search(text))

@@ -1,0 +1,79 @@
+"""An answer without a model: the best passages, quoted word for word."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from knowledge.documents import Chunk
+from knowledge.keywords import tokenize
+from supportbot.answering.cleaning import harmless, visible
+from supportbot.answering.links import link_to
+from supportbot.answering.sentences import split
+from supportbot.conversation import Citation
+
+MAX_QUOTES = 3
+MAX_CHARACTERS = 400  # of one quote
+RELATIVE_SCORE = 0.5  # of the best quote's matching terms; what has less is left out
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    chunk: Chunk
+    text: str  # verbatim
+    score: float
+
+
+def quote(question: str, chunks: Sequence[Chunk]) -> tuple[str, tuple[Citation, ...]]:
+    """Return up to three quotes as Markdown with marks, and their citations.
+
+    Chunks are best first; of each the sentences around the question's terms are quoted.
+    """
+    terms = frozenset(tokenize(question))
+    spans = [span for chunk in chunks[:MAX_QUOTES] if (span := _best_span(chunk, terms))]
+    best = max((span.score for span in spans), default=0.0)
+    kept = [one for one in spans if one is spans[0] or one.score >= best * RELATIVE_SCORE]
+    citations = tuple(cite(n, span.chunk, span.text) for n, span in enumerate(kept, start=1))
+    blocks = [_block(span.text, number) for number, span in enumerate(kept, start=1)]
+    return "\n\n".join(blocks), citations
+
+
+def cite(number: int, chunk: Chunk, words: str) -> Citation:
+    """Return the citation of a passage for these words of it."""
+    return Citation(
+        number=number,
+        document_id=chunk.document_id,
+        title=chunk.title,
+        uri=chunk.uri,
+        heading=chunk.heading,
+        quote=words,
+        link=link_to(chunk.uri, words),
+        chunk_id=chunk.id,
+        text_hash=chunk.text_hash,
+    )
+
+
+def _best_span(chunk: Chunk, terms: frozenset[str]) -> _Span | None:
+    """Return the run of sentences with the most of the terms, within the length of a quote."""
+    units = [unit for unit in split(chunk.text) if harmless(visible(unit.text)).strip()]
+    best: _Span | None = None
+    for start in range(len(units)):
+        if units[start].kind == "heading" and len(units) > 1:
+            continue
+        text, end = "", start
+        while end < len(units) and len(text) + len(units[end].text) <= MAX_CHARACTERS:
+            text, end = text + units[end].text, end + 1
+        text = (text or units[start].text[:MAX_CHARACTERS]).strip()
+        score = len(terms & frozenset(tokenize(text))) + 1 / (start + 2)
+        if best is None or score > best.score:
+            best = _Span(chunk, text, score)
+    return best
+
+
+def _block(text: str, number: int) -> str:
+    """Return a quote as a Markdown block quote; its own brackets are no marks."""
+    shown = re.sub(r"\[(\^?\d{1,3})\]", r"\\[\1\\]", harmless(visible(text)))
+    lines = [f"> {line}".rstrip() for line in shown.splitlines()]
+    lines[-1] += f"\n> [{number}]" if lines[-1].rstrip().endswith(("|", "```")) else f" [{number}]"
+    return "\n".join(lines)

@@ -1,0 +1,199 @@
+"""The bot's own sentences, in the asker's language, and how that language is told."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """The fixed texts of one language."""
+
+    not_found: str
+    quoted: str  # {why}
+    no_key: str
+    budget: str
+    down: str
+    unavailable: str  # {reference}
+    cut: str
+    greeting: str
+    thanks: str
+
+
+TEXTS = {
+    "en": Texts(
+        "I could not find an answer to this in our documentation. Please rephrase your question, "
+        "or ask a person of our team.",
+        "Sorry, I cannot write an answer of my own right now: {why}. "
+        "These are the best passages of our documentation, quoted word for word:",
+        "no language model is connected",
+        "today's limit for written answers is used up",
+        "the language model is not available",
+        "Sorry, I cannot look this up right now. Please try again in a few minutes, or ask a "
+        "person of our team and mention the reference {reference}.",
+        "The answer was cut off here and is not complete. Please ask again for the rest.",
+        "Hello! What would you like to know?",
+        "You are welcome! Is there anything else you would like to know?",
+    ),
+    "de": Texts(
+        "Dazu habe ich in unserer Dokumentation keine Antwort gefunden. Bitte formulieren Sie die "
+        "Frage anders oder wenden Sie sich an jemanden aus unserem Team.",
+        "Entschuldigung, ich kann gerade keine eigene Antwort schreiben: {why}. "
+        "Dies sind die besten Stellen unserer Dokumentation, wörtlich zitiert:",
+        "es ist kein Sprachmodell angeschlossen",
+        "das heutige Kontingent für geschriebene Antworten ist aufgebraucht",
+        "das Sprachmodell ist nicht verfügbar",
+        "Entschuldigung, ich kann das gerade nicht nachschlagen. Bitte versuchen Sie es in einigen "
+        "Minuten erneut oder nennen Sie unserem Team die Referenz {reference}.",
+        "Die Antwort wurde hier abgeschnitten und ist unvollständig. Bitte fragen Sie noch einmal.",
+        "Hallo! Was möchten Sie wissen?",
+        "Gern geschehen! Möchten Sie noch etwas wissen?",
+    ),
+    "fr": Texts(
+        "Je n'ai pas trouvé de réponse à cette question dans notre documentation. Merci de la "
+        "reformuler ou de vous adresser à une personne de notre équipe.",
+        "Désolé, je ne peux pas rédiger de réponse pour le moment : {why}. "
+        "Voici les meilleurs passages de notre documentation, cités mot pour mot :",
+        "aucun modèle de langage n'est connecté",
+        "la limite du jour pour les réponses rédigées est atteinte",
+        "le modèle de langage n'est pas disponible",
+        "Désolé, je ne peux pas faire cette recherche pour le moment. Réessayez dans quelques "
+        "minutes, ou indiquez la référence {reference} à notre équipe.",
+        "La réponse a été coupée ici et n'est pas complète. Merci de reposer la question.",
+        "Bonjour ! Que souhaitez-vous savoir ?",
+        "Je vous en prie ! Souhaitez-vous savoir autre chose ?",
+    ),
+    "es": Texts(
+        "No he encontrado una respuesta a esto en nuestra documentación. Reformule la pregunta o "
+        "consulte a una persona de nuestro equipo.",
+        "Lo siento, ahora mismo no puedo redactar una respuesta: {why}. "
+        "Estos son los mejores pasajes de nuestra documentación, citados literalmente:",
+        "no hay ningún modelo de lenguaje conectado",
+        "se ha agotado el límite de hoy para respuestas redactadas",
+        "el modelo de lenguaje no está disponible",
+        "Lo siento, ahora mismo no puedo consultarlo. Inténtelo de nuevo en unos minutos o indique "
+        "la referencia {reference} a nuestro equipo.",
+        "La respuesta se cortó aquí y no está completa. Vuelva a preguntar, por favor.",
+        "¡Hola! ¿Qué le gustaría saber?",
+        "¡De nada! ¿Le gustaría saber algo más?",
+    ),
+    "it": Texts(
+        "Non ho trovato una risposta nella nostra documentazione. Riformuli la domanda o si "
+        "rivolga a una persona del nostro team.",
+        "Mi dispiace, al momento non posso scrivere una risposta: {why}. "
+        "Questi sono i passaggi migliori della nostra documentazione, citati alla lettera:",
+        "nessun modello linguistico è collegato",
+        "il limite di oggi per le risposte scritte è esaurito",
+        "il modello linguistico non è disponibile",
+        "Mi dispiace, al momento non posso cercarlo. Riprovi tra qualche minuto o indichi al "
+        "nostro team il riferimento {reference}.",
+        "La risposta è stata interrotta qui e non è completa. Ripeta la domanda, per favore.",
+        "Ciao! Che cosa desidera sapere?",
+        "Prego! Desidera sapere altro?",
+    ),
+    "pt": Texts(
+        "Não encontrei uma resposta para isto na nossa documentação. Reformule a pergunta ou fale "
+        "com uma pessoa da nossa equipa.",
+        "Desculpe, neste momento não posso escrever uma resposta: {why}. "
+        "Estes são os melhores trechos da nossa documentação, citados palavra por palavra:",
+        "não há nenhum modelo de linguagem ligado",
+        "o limite de hoje para respostas escritas está esgotado",
+        "o modelo de linguagem não está disponível",
+        "Desculpe, neste momento não posso consultar isto. Tente de novo dentro de alguns minutos "
+        "ou indique a referência {reference} à nossa equipa.",
+        "A resposta foi cortada aqui e não está completa. Pergunte de novo, por favor.",
+        "Olá! O que gostaria de saber?",
+        "De nada! Gostaria de saber mais alguma coisa?",
+    ),
+    "nl": Texts(
+        "Ik heb hierop geen antwoord gevonden in onze documentatie. Stel de vraag anders of vraag "
+        "het aan iemand van ons team.",
+        "Sorry, ik kan nu geen eigen antwoord schrijven: {why}. "
+        "Dit zijn de beste passages uit onze documentatie, woordelijk geciteerd:",
+        "er is geen taalmodel aangesloten",
+        "de limiet van vandaag voor geschreven antwoorden is bereikt",
+        "het taalmodel is niet beschikbaar",
+        "Sorry, ik kan dit nu niet opzoeken. Probeer het over enkele minuten opnieuw of geef ons "
+        "team de referentie {reference}.",
+        "Het antwoord is hier afgebroken en niet volledig. Stel de vraag alstublieft opnieuw.",
+        "Hallo! Wat wilt u weten?",
+        "Graag gedaan! Wilt u nog iets weten?",
+    ),
+    "zh": Texts(
+        "在我们的文档中没有找到这个问题的答案。请换一种说法提问，或联系我们的工作人员。",
+        "抱歉，我现在无法撰写答案：{why}。以下是文档中最相关的原文摘录：",
+        "没有连接语言模型",
+        "今天的撰写额度已用完",
+        "语言模型暂不可用",
+        "抱歉，我现在无法查询。请几分钟后再试，或联系我们的工作人员并提供编号 {reference}。",
+        "答案在此处中断，并不完整。请再问一次。",
+        "您好！您想了解什么？",
+        "不客气！您还想了解什么？",
+    ),
+    "ja": Texts(
+        "ドキュメントには、この質問への答えが見つかりませんでした。別の言い方でお尋ねになるか、"
+        "担当者にお問い合わせください。",
+        "申し訳ありません。現在、回答を作成できません（{why}）。"
+        "ドキュメントから最も関連する箇所をそのまま引用します：",
+        "言語モデルが接続されていません",
+        "本日の回答作成の上限に達しました",
+        "言語モデルを利用できません",
+        "申し訳ありません。現在お調べできません。数分後にもう一度お試しいただくか、"
+        "参照番号 {reference} を添えて担当者にお問い合わせください。",
+        "回答はここで途切れており、完全ではありません。もう一度お尋ねください。",
+        "こんにちは！何をお知りになりたいですか？",
+        "どういたしまして！ほかに知りたいことはありますか？",
+    ),
+}
+_STOP_WORDS = {
+    "en": "the is are how what do does can my i you to of for and when where which why in it not "
+    "we with on at be have has will your from by this that or after if",
+    "de": "der die das ist sind wie was ich sie zu und für wann wo kann mein meine nicht ein eine "
+    "wir mit auf im bei den dem des haben wird werden nach nachdem oder auch wenn von es",
+    "fr": "le la les est sont comment que je vous de et pour quand où puis mon ma ne pas un une "
+    "nous avec sur dans du des au aux qui ce cette après si votre",
+    "es": "el la los es son cómo qué puedo usted de y para cuándo dónde mi no un una del las por "
+    "con en su se que después si nosotros está",
+    "it": "il la gli è sono come che posso lei di e per quando dove mio mia non un una del quanto "
+    "con nel si dopo se noi della delle i le",
+    "pt": "o a os é são como que posso você de e para quando onde meu minha não um uma do da em "
+    "com no na se depois nós por dos das",
+    "nl": "de het een is zijn hoe wat ik u en voor wanneer waar kan mijn niet van te op met "
+    "wij bij na als dat die naar uw worden wordt",
+}
+_STOP_SETS = {language: frozenset(words.split()) for language, words in _STOP_WORDS.items()}
+_SCRIPTS = (
+    ("ja", re.compile("[\u3040-\u30ff]")),
+    ("ko", re.compile("[\uac00-\ud7af]")),
+    ("zh", re.compile("[\u3400-\u9fff]")),
+    ("ru", re.compile("[\u0400-\u04ff]")),
+    ("ar", re.compile("[\u0600-\u06ff]")),
+    ("he", re.compile("[\u0590-\u05ff]")),
+    ("el", re.compile("[\u0370-\u03ff]")),
+    ("hi", re.compile("[\u0900-\u097f]")),
+    ("th", re.compile("[\u0e00-\u0e7f]")),
+)
+_SCRIPT_SHARE = 0.2  # of the letters
+
+
+def language_of(text: str, lead: int = 2) -> str:
+    """Return the language of a text as BCP 47, "" where it cannot be told.
+
+    By script, and for Latin script by counting stop words; one language must lead the next by so
+    many.
+    """
+    text = text[:4_000]
+    letters = sum(map(str.isalpha, text))
+    for language, script in _SCRIPTS:
+        if len(script.findall(text)) > letters * _SCRIPT_SHARE:
+            return language
+    words = re.findall(r"[^\W\d_]+", text.casefold())
+    counts = {name: sum(word in stop for word in words) for name, stop in _STOP_SETS.items()}
+    best, second = sorted(counts, key=lambda name: -counts[name])[:2]
+    return best if counts[best] - counts[second] >= lead else ""
+
+
+def texts_for(question: str) -> Texts:
+    """Return the fixed texts in the language of the question; English where it has none."""
+    return TEXTS.get(language_of(question, lead=1), TEXTS["en"])

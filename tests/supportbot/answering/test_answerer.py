@@ -1,0 +1,283 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from contextlib import aclosing
+
+import pytest
+
+from knowledge.documents import Scope
+from knowledge.errors import ReleaseNotFound, StoreUnavailable
+from supportbot.answering.answerer import Answerer, AnswererSettings
+from supportbot.answering.model import Finished, Retrying
+from supportbot.answering.reasoning import Delta, Discard
+from supportbot.answering.texts import TEXTS
+from supportbot.conversation import Answer, AnswerEvent, Outcome, Question, Status, Text, Usage
+from supportbot.errors import FailureKind, ModelError, StateUnavailable
+from tests.fakes import FakeModel, FakeRetriever, MemoryThreads, says
+from tests.supportbot.answering.passages import CHUNKS
+
+EN = TEXTS["en"]
+FAILED = ModelError(FailureKind.OVERLOADED, "HTTP 500: SECRET-OF-A-PROVIDER")
+GROUNDED = "Refunds take 14 days after we receive the parcel. [1]"
+
+
+class BrokenThreads(MemoryThreads):
+    """State that is down."""
+
+    async def history(self, conversation_id: str, limit: int = 6):
+        raise StateUnavailable("down")
+
+    async def record(self, question: Question, answer: Answer) -> None:
+        raise StateUnavailable("down")
+
+    async def spent_today(self) -> float:
+        raise StateUnavailable("down")
+
+
+def answerer(
+    model: FakeModel | None = None,
+    retriever: FakeRetriever | None = None,
+    threads: MemoryThreads | None = None,
+    **settings: float | None,
+) -> Answerer:
+    return Answerer(
+        retriever=retriever or FakeRetriever(*CHUNKS),
+        model=model,
+        threads=threads or MemoryThreads(),
+        settings=AnswererSettings(**settings),
+    )
+
+
+def question(text: str = "How long do refunds take?", **more: object) -> Question:
+    return Question(text, **more)
+
+
+async def events_of(bot: Answerer, asked: Question | None = None) -> Sequence[AnswerEvent]:
+    async with aclosing(bot.stream(asked or question())) as stream:
+        events = [event async for event in stream]
+    final = events[-1]
+    assert isinstance(final, Answer)
+    assert sum(isinstance(event, Answer) for event in events) == 1
+    assert final.text == "".join(event.delta for event in events if isinstance(event, Text))
+    return events
+
+
+async def final(bot: Answerer, asked: Question | None = None) -> Answer:
+    answer = (await events_of(bot, asked))[-1]
+    assert isinstance(answer, Answer)
+    return answer
+
+
+async def test_a_grounded_answer_is_streamed_checked_and_cited() -> None:
+    model = FakeModel([*(Delta(letter) for letter in GROUNDED), Finished("m", Usage(9, 9))])
+    threads = MemoryThreads()
+    events = await events_of(answerer(model, threads=threads))
+    answer = events[-1]
+    assert isinstance(answer, Answer)
+    assert answer.outcome is Outcome.ANSWERED
+    assert answer.text == GROUNDED
+    assert answer.citations[0].quote == "Refunds take 14 days after we receive the parcel."
+    assert ">[1]</a>" in answer.html
+    assert (answer.model, answer.release, answer.usage) == ("m", "r1", Usage(9, 9))
+    assert answer.timings.total_ms >= (answer.timings.first_text_ms or 0) >= 0
+    stages = [event.stage for event in events if isinstance(event, Status)]
+    assert stages == ["searching", "reading", "writing"]
+    assert [kept.text for _, kept in threads.recorded] == [GROUNDED]
+
+
+async def test_a_sentence_is_shown_before_the_model_goes_on() -> None:
+    model = FakeModel([Delta(f"{GROUNDED} Ship"), 60.0])
+    async with aclosing(answerer(model).stream(question())) as stream:
+        async for event in stream:
+            if isinstance(event, Text):
+                assert event.delta == GROUNDED
+                break
+    assert model.closed == 1
+
+
+async def test_what_no_passage_holds_is_not_found() -> None:
+    answer = await final(answerer(FakeModel(says("Members get free pizza on Mondays. [1]"))))
+    assert (answer.outcome, answer.cause) == (Outcome.NOT_FOUND, "ungrounded")
+    assert answer.text == EN.not_found
+    assert answer.citations == ()
+
+
+async def test_a_model_that_goes_on_without_a_source_is_stopped() -> None:
+    model = FakeModel([Delta("Members get free pizza on Mondays. [1] ")] * 100 + [60.0])
+    assert (await final(answerer(model))).outcome is Outcome.QUOTED
+    assert model.closed == 1
+
+
+async def test_the_models_refusal_is_not_found() -> None:
+    answer = await final(answerer(FakeModel(says("NO_", "ANSWER"))))
+    assert (answer.outcome, answer.cause) == (Outcome.NOT_FOUND, "declined")
+
+
+async def test_without_evidence_no_model_is_asked() -> None:
+    model = FakeModel(says(GROUNDED))
+    retriever = FakeRetriever(*CHUNKS, similarity=0.05)
+    answer = await final(answerer(model, retriever), question("Wer wird Weltmeister im Fußball?"))
+    assert (answer.outcome, answer.text) == (Outcome.NOT_FOUND, TEXTS["de"].not_found)
+    assert model.requests == []
+
+
+async def test_without_a_model_the_best_passages_are_quoted_and_it_says_why() -> None:
+    answer = await final(answerer())
+    assert (answer.outcome, answer.cause, answer.model) == (Outcome.QUOTED, "no_key", None)
+    assert EN.no_key in answer.text
+    assert answer.citations[0].quote in CHUNKS[0].text
+    assert answer.text.endswith("[1]")
+
+
+async def test_a_spent_budget_ends_in_quotes() -> None:
+    threads = MemoryThreads()
+    threads.spent = 5.0
+    model = FakeModel(says(GROUNDED))
+    answer = await final(answerer(model, threads=threads, daily_budget_usd=5.0))
+    assert (answer.outcome, answer.cause) == (Outcome.QUOTED, "budget")
+    assert EN.budget in answer.text
+    assert model.requests == []
+
+
+async def test_the_budget_holds_while_the_state_is_down() -> None:
+    reply = [Delta(GROUNDED), Finished("m", Usage(cost_usd=0.6))]
+    bot = answerer(FakeModel(reply), threads=BrokenThreads(), daily_budget_usd=1.0)
+    outcomes = [(await final(bot)).outcome for _ in range(3)]
+    assert outcomes == [Outcome.ANSWERED, Outcome.ANSWERED, Outcome.QUOTED]
+
+
+async def test_a_failing_model_ends_in_quotes_that_hide_why(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    answer = await final(answerer(FakeModel([FAILED])))
+    assert (answer.outcome, answer.cause) == (Outcome.QUOTED, "overloaded")
+    assert "SECRET-OF-A-PROVIDER" not in str(answer)
+    assert EN.down in answer.text
+    assert any("SECRET" in str(vars(record)) for record in caplog.records)
+
+
+async def test_a_cut_answer_keeps_what_was_shown_and_says_so() -> None:
+    answer = await final(answerer(FakeModel([Delta(f"{GROUNDED} But refunds"), FAILED])))
+    assert (answer.outcome, answer.cause) == (Outcome.ANSWERED, "overloaded")
+    assert answer.text == f"{GROUNDED}\n\n*{EN.cut}*"
+    assert len(answer.citations) == 1
+
+
+async def test_an_answer_at_the_output_limit_is_marked_cut() -> None:
+    reply = [Delta(f"{GROUNDED} Refunds take 14 days"), Finished("m", is_complete=False)]
+    assert (await final(answerer(FakeModel(reply)))).text == f"{GROUNDED}\n\n*{EN.cut}*"
+
+
+async def test_a_second_try_replaces_what_was_not_shown() -> None:
+    reply = [Delta("Shipping costs are not"), Retrying(FAILED), *says(GROUNDED)]
+    assert (await final(answerer(FakeModel(reply)))).text == GROUNDED
+
+
+async def test_nothing_is_tried_again_once_text_was_shown() -> None:
+    reply = [
+        Delta(f"{GROUNDED} But"),
+        Retrying(FAILED),
+        *says("Shipping costs are not refunded. [1]"),
+    ]
+    model = FakeModel(reply)
+    assert (await final(answerer(model))).text == f"{GROUNDED}\n\n*{EN.cut}*"
+    assert model.closed == 1
+
+
+async def test_thinking_without_an_opening_tag_is_never_shown() -> None:
+    thought = Delta("The user asks. Refunds take 14 days. [1] I answer.", is_settled=False)
+    reply = [thought, Discard(), *says("Shipping costs are not refunded. [1]")]
+    assert (await final(answerer(FakeModel(reply)))).text == "Shipping costs are not refunded. [1]"
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (StoreUnavailable("the store is down"), "retrieval"),
+        (ReleaseNotFound("none"), "empty_knowledge_base"),
+        (RuntimeError("a bug"), "internal"),
+    ],
+)
+async def test_a_search_that_fails_ends_in_an_apology_with_a_reference(
+    error: Exception, cause: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = await final(answerer(retriever=FakeRetriever(error=error)))
+    assert (answer.outcome, answer.cause) == (Outcome.UNAVAILABLE, cause)
+    assert answer.id in answer.text
+    assert str(error) not in answer.text
+    assert any(vars(record).get("answer") == answer.id for record in caplog.records)
+
+
+async def test_a_search_that_hangs_is_left_behind() -> None:
+    retriever = FakeRetriever(*CHUNKS, seconds=1.5)
+    answer = await final(answerer(retriever=retriever, deadline_seconds=1.0))
+    assert (answer.outcome, answer.cause) == (Outcome.UNAVAILABLE, "retrieval")
+    assert answer.timings.total_ms < 1_400
+
+
+async def test_a_bug_after_shown_text_ends_in_a_note() -> None:
+    class Buggy(FakeModel):
+        async def stream(self, messages, deadline, reference=""):
+            yield Delta(f"{GROUNDED} So")
+            raise RuntimeError("a bug")
+
+    answer = await final(answerer(Buggy()))
+    assert (answer.outcome, answer.cause) == (Outcome.ANSWERED, "internal")
+    assert answer.text == f"{GROUNDED}\n\n*{EN.cut}*"
+    assert len(answer.citations) == 1
+
+
+async def test_an_answer_is_not_lost_while_the_state_is_down(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    answer = await final(answerer(FakeModel(says(GROUNDED)), threads=BrokenThreads()))
+    assert answer.text == GROUNDED
+    assert any(record.levelno == logging.ERROR for record in caplog.records)
+
+
+async def test_a_follow_up_is_searched_with_the_question_before_it() -> None:
+    retriever, threads = FakeRetriever(*CHUNKS), MemoryThreads()
+    model = FakeModel(says(GROUNDED))
+    bot = answerer(model, retriever, threads)
+    await final(bot, question("What is your refund policy?", conversation_id="c"))
+    answer = await final(bot, question("How long does it take?", conversation_id="c"))
+    assert retriever.queries[-1] == "What is your refund policy? How long does it take?"
+    assert answer.standalone == retriever.queries[-1]
+    prompt = model.requests[-1][-1].content
+    assert "- What is your refund policy?" in prompt
+    assert prompt.count(GROUNDED) == 0
+
+
+async def test_passages_outside_the_scope_reach_neither_prompt_nor_answer() -> None:
+    model = FakeModel(says(GROUNDED))
+    answer = await final(answerer(model), question(scope=Scope(frozenset({"nobody"}))))
+    assert answer.outcome is Outcome.NOT_FOUND
+    assert model.requests == []
+
+
+@pytest.mark.parametrize(("text", "reply"), [("Hi!", EN.greeting), ("Thanks", EN.thanks)])
+async def test_small_talk_is_answered_at_once(text: str, reply: str) -> None:
+    retriever = FakeRetriever(*CHUNKS)
+    answer = await final(answerer(FakeModel(says(GROUNDED)), retriever), question(text))
+    assert (answer.outcome, answer.text) == (Outcome.CLARIFY, reply)
+    assert retriever.queries == []
+
+
+async def test_a_caller_who_leaves_ends_the_models_call() -> None:
+    model = FakeModel([Delta(GROUNDED), 60.0])
+    task = asyncio.create_task(answerer(model).answer(question()))
+    await asyncio.sleep(0.2)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert model.closed == 1
+
+
+async def test_many_questions_at_once_do_not_mix() -> None:
+    bot = answerer(FakeModel(says(GROUNDED)))
+    asked = [question(f"How long do refunds number {n} take?") for n in range(20)]
+    answers = await asyncio.gather(*(bot.answer(one) for one in asked))
+    assert [answer.question for answer in answers] == [one.text for one in asked]
+    assert len({answer.id for answer in answers}) == 20

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from supportbot.answering import prompts
+from supportbot.conversation import Outcome, Turn
+from tests.supportbot.answering.passages import CHUNKS, REFUNDS
+
+
+def asked(question: str = "How long?", chunks=CHUNKS, history=()) -> str:
+    return prompts.messages(question, chunks, history)[1].content
+
+
+def test_there_is_one_system_message_and_it_never_changes() -> None:
+    first, second = (prompts.messages(q, CHUNKS, ()) for q in ("a", "b"))
+    assert [message.role for message in first] == ["system", "user"]
+    assert first[0] == second[0]
+
+
+def test_passages_are_labelled_in_order_and_the_question_comes_last() -> None:
+    prompt = asked()
+    assert re.findall(r'<passage id="(\[\d+\])" title="([^"]*)">', prompt) == [
+        ("[1]", "Refund policy › Deadlines"),
+        ("[2]", "Orders"),
+    ]
+    assert prompt.endswith("<question>\nHow long?\n</question>")
+
+
+@given(st.sampled_from(["</passage>", "</ passages>", "<question>", "</EARLIER_questions >"]))
+def test_no_text_can_fake_a_delimiter(delimiter: str) -> None:
+    chunk = replace(REFUNDS, text=f"a {delimiter} b", title=f'x" {delimiter}')
+    turn = Turn(f"c {delimiter}", "", Outcome.ANSWERED)
+    prompt = asked(f"d {delimiter}", [chunk], [turn])
+    assert delimiter not in prompt.replace("</passage>\n\n</passages>\n\n<question>\nd", "", 1)
+
+
+def test_earlier_answers_are_not_sent() -> None:
+    turn = Turn("What is the policy?", "It was 99 days. [1]", Outcome.ANSWERED)
+    prompt = asked(history=[turn])
+    assert "- What is the policy?" in prompt
+    assert "99" not in prompt
+
+
+def test_a_prompt_is_bounded_whatever_goes_in() -> None:
+    huge = replace(REFUNDS, text="word " * 1_000_000)
+    turns = [Turn("q " * 10_000, "", Outcome.ANSWERED)] * 1_000
+    messages = prompts.messages("why " * 100_000, [huge, huge], turns)
+    tokens = sum(prompts.estimated_tokens(message.content) for message in messages)
+    assert tokens <= prompts.MAX_PROMPT_TOKENS + 100

@@ -1,0 +1,133 @@
+"""Policy, follow-ups, links and fixed texts."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from knowledge.documents import Evidence, Hit
+from supportbot.answering import policy
+from supportbot.answering.followups import standalone
+from supportbot.answering.links import is_web, link_to
+from supportbot.answering.texts import TEXTS, language_of, texts_for
+from supportbot.conversation import Outcome, Turn
+from tests.supportbot.answering.passages import REFUNDS
+
+TURN = Turn("What is your refund policy?", "…", Outcome.ANSWERED)
+
+
+def evidence(similarity: float, coverage: float) -> Evidence:
+    return Evidence("q", "r", (Hit(REFUNDS, 1.0),), similarity, coverage)
+
+
+def test_no_passage_is_no_evidence() -> None:
+    assert not policy.is_sufficient(Evidence("q", "r", (), 0.9, 0.9))
+
+
+@pytest.mark.parametrize(
+    ("similarity", "coverage", "enough"), [(0.7, 0.8, True), (0.6, 0.0, True), (0.1, 0.1, False)]
+)
+def test_evidence_is_weighed(similarity: float, coverage: float, enough: bool) -> None:
+    assert policy.is_sufficient(evidence(similarity, coverage)) is enough
+
+
+@given(st.floats(-1, 1), st.floats(0, 1))
+def test_sufficiency_is_a_share(similarity: float, coverage: float) -> None:
+    assert 0 <= policy.sufficiency(evidence(similarity, coverage)) <= 1
+
+
+@pytest.mark.parametrize("text", ["Hi", "hello!", "Hey there", "Guten Tag", "你好！"])
+def test_greetings_are_known(text: str) -> None:
+    assert policy.is_greeting(text)
+
+
+@pytest.mark.parametrize("text", ["Thanks!", "thank you very much", "Danke", "Vielen Dank!"])
+def test_thanks_are_known(text: str) -> None:
+    assert policy.is_thanks(text)
+
+
+@pytest.mark.parametrize("text", ["Hi, how do refunds work?", "Thanksgiving hours?", "history", ""])
+def test_questions_are_no_small_talk(text: str) -> None:
+    assert not policy.is_greeting(text)
+    assert not policy.is_thanks(text)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "How long does it take?",
+        "And in Austria?",
+        "What about gifts?",
+        "Why?",
+        "Wie lange dauert das?",
+    ],
+)
+def test_a_follow_up_is_searched_with_what_it_leans_on(question: str) -> None:
+    assert standalone(question, [TURN]) == f"What is your refund policy? {question}"
+
+
+def test_a_whole_question_is_searched_as_it_is() -> None:
+    question = "Where do I find the invoice of my last order?"
+    assert standalone(question, [TURN]) == question
+    assert standalone("Why?", []) == "Why?"
+
+
+def test_a_chain_of_follow_ups_keeps_its_subject() -> None:
+    second = Turn("And gifts?", "…", Outcome.ANSWERED, "What is your refund policy? And gifts?")
+    assert "refund policy" in standalone("How long does it take?", [TURN, second])
+
+
+def test_a_repeated_question_is_not_doubled() -> None:
+    assert standalone("refund policy?", [TURN]) == TURN.question
+
+
+def test_a_web_page_is_linked_at_the_quote() -> None:
+    link = link_to("https://shop.example/a", "Free re-use, fees & taxes")
+    assert link == "https://shop.example/a#:~:text=Free%20re%2Duse%2C%20fees%20%26%20taxes"
+
+
+def test_a_long_quote_is_linked_by_its_ends_and_without_markdown() -> None:
+    words = (
+        "- **One** two three four five six seven eight nine ten eleven [twelve](https://x.example)"
+    )
+    link = link_to("https://shop.example/a#top", words)
+    assert link == (
+        "https://shop.example/a#top:~:text=One%20two%20three%20four,nine%20ten%20eleven%20twelve"
+    )
+
+
+@pytest.mark.parametrize(
+    "uri", ["orders.md", "javascript:alert(1)", "file:///etc", "http://[x", ""]
+)
+def test_what_is_no_web_page_is_named_as_it_is(uri: str) -> None:
+    assert not is_web(uri)
+    assert link_to(uri, "words") == uri
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("How do I get my money back?", "en"),
+        ("Wie bekomme ich mein Geld zurück?", "de"),
+        ("Comment puis-je obtenir un remboursement ?", "fr"),
+        ("¿Cómo puedo obtener un reembolso?", "es"),
+        ("Come posso ottenere un rimborso?", "it"),
+        ("Como posso obter um reembolso?", "pt"),
+        ("Hoe krijg ik mijn geld terug?", "nl"),
+        ("如何退款？", "zh"),
+        ("返金はどうなりますか", "ja"),
+        ("환불은 어떻게 하나요?", "ko"),
+        ("E-4012", ""),
+    ],
+)
+def test_the_askers_language_is_told(text: str, language: str) -> None:
+    assert language_of(text) == language
+    assert texts_for(text) == TEXTS.get(language, TEXTS["en"])
+
+
+@pytest.mark.parametrize("language", TEXTS)
+def test_every_language_has_its_places_to_fill_in(language: str) -> None:
+    texts = TEXTS[language]
+    assert "(why)" in texts.quoted.format(why="(why)")
+    assert "(ref)" in texts.unavailable.format(reference="(ref)")
