@@ -126,7 +126,7 @@ class Answerer:
         if not policy.is_sufficient(evidence):
             yield run.close(Outcome.NOT_FOUND, run.texts.not_found, cause="no_evidence")
             return
-        yield Status("reading", f"{len(passages)}")
+        yield Status("reading", f"{len(passages)} passages")
         if self._model is None or await self._is_spent(run):
             yield run.quote(evidence, "budget" if self._model else "no_key")
             return
@@ -317,8 +317,10 @@ class _Run:
 
     def sorry(self, cause: str, error: Exception) -> Text | None:
         """End with an apology and a reference or, after shown text, with a note."""
-        level = logging.ERROR if cause == "internal" else logging.WARNING
-        _log.log(level, "no whole answer: %s", cause, extra=self.tags, exc_info=error)
+        is_ours = cause == "internal"
+        level = logging.ERROR if is_ours else logging.WARNING
+        reason = {**self.tags, "failure": str(error)}
+        _log.log(level, "no whole answer: %s", cause, extra=reason, exc_info=is_ours and error)
         if self._is_closed:
             return None
         if self.draft is not None and self._shown:

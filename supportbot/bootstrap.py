@@ -1,0 +1,91 @@
+"""The only place that wires: settings in, open services out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from knowledge.embedder import Embedder, load_embedder
+from knowledge.errors import KnowledgeError
+from knowledge.releases import ReleaseStore
+from knowledge.reranker import load_reranker
+from knowledge.retriever import Retriever
+from supportbot.answering.answerer import Answerer, AnswererSettings
+from supportbot.answering.model import build_model
+from supportbot.config import BotSettings
+from supportbot.database import Database
+from supportbot.errors import SupportbotError
+from supportbot.inbox import SqlInbox
+from supportbot.threads import SqlThreads
+
+PING_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """All that a front door needs, open."""
+
+    settings: BotSettings
+    database: Database
+    threads: SqlThreads
+    inbox: SqlInbox
+    embedder: Embedder
+    retriever: Retriever
+    answerer: Answerer
+
+    async def warm(self) -> None:
+        """Load the embedding model, so that no question has to wait for it."""
+        with contextlib.suppress(KnowledgeError):  # what is wrong is told when it is asked
+            await asyncio.to_thread(self.embedder.embed_query, "warm up")
+            await asyncio.to_thread(self.retriever.ping)
+
+    async def ping(self) -> dict[str, str]:
+        """Return for each part "" when it works, else the reason for the log."""
+        return {"database": await self._ping_database(), "knowledge": await self._ping_knowledge()}
+
+    async def _ping_database(self) -> str:
+        try:
+            await asyncio.wait_for(self.database.ping(), PING_SECONDS)
+        except (SupportbotError, TimeoutError) as error:
+            return str(error) or "no reply"
+        return ""
+
+    async def _ping_knowledge(self) -> str:
+        try:
+            await asyncio.wait_for(asyncio.to_thread(self.retriever.ping), PING_SECONDS)
+        except (KnowledgeError, TimeoutError) as error:
+            return str(error) or "no reply"
+        return ""
+
+
+@asynccontextmanager
+async def build_services(settings: BotSettings) -> AsyncIterator[Services]:
+    """Open everything, yield it, and close it in reverse order.
+
+    Raises:
+        SettingsError, EmbedderUnavailable, StateUnavailable: with what to do about it.
+    """
+    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    async with AsyncExitStack() as stack:
+        database = await Database.open(settings.resolved_database_url)
+        stack.push_async_callback(database.close)
+        store = ReleaseStore(settings.home, settings.chroma_address)
+        stack.push_async_callback(asyncio.to_thread, store.close)
+        embedder = load_embedder(settings.embedder)
+        retriever = Retriever(store, embedder, load_reranker(settings.reranker))
+        stack.push_async_callback(asyncio.to_thread, retriever.close)
+        model = build_model(settings)
+        if model is not None:
+            stack.push_async_callback(model.aclose)
+        threads = SqlThreads(database)
+        answerer = Answerer(
+            retriever=retriever,
+            model=model,
+            threads=threads,
+            settings=AnswererSettings(settings.deadline_seconds, settings.daily_budget_usd),
+        )
+        inbox = SqlInbox(database)
+        yield Services(settings, database, threads, inbox, embedder, retriever, answerer)
