@@ -15,7 +15,7 @@ class SourceSettings(BaseModel):
 
     path: str = Field(min_length=1)
     base_url: HttpUrl | None = None  # where customers read it: `install.md` -> base_url/install
-    audience: str = PUBLIC
+    audience: str = Field(PUBLIC, min_length=1)
 
 
 class IngestSettings(KnowledgeSettings):

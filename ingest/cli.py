@@ -1,0 +1,180 @@
+"""The command line of the knowledge base: `supportbot-ingest`.
+
+Results go to standard output, everything else to standard error; with `--json`, standard output
+holds one JSON object and nothing else (`watch`: one a line, one a sync).
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from ingest.terminal import fail
+
+
+class _UsageError(Exception):
+    """The command line makes no sense; the message says what would."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        usage = " ".join(self.format_usage().split())
+        raise _UsageError(f"{message}{_suggestion(message)}\n{usage}")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        args = build_parser().parse_args(words)
+    except _UsageError as error:
+        return fail(str(error), 2, "--json" in words)
+    try:
+        from ingest.commands import COMMANDS
+
+        return COMMANDS[args.command](args)
+    except KeyboardInterrupt:
+        from ingest.commands import what_holds
+
+        return fail(what_holds(args), 130, args.json)
+    except BrokenPipeError:
+        sys.stdout = None  # nobody reads it, not even the last flush
+        return 1
+    except Exception as error:  # noqa: BLE001 - the door: whatever happens, one line and a code
+        return _fail_by(error, args)
+
+
+def _fail_by(error: Exception, args: argparse.Namespace) -> int:
+    from ingest.errors import IngestError, SourceUnusable
+    from knowledge.errors import KnowledgeError, SettingsError
+
+    if isinstance(error, SettingsError | SourceUnusable):
+        return fail(str(error), 2, args.json)
+    if isinstance(error, KnowledgeError | IngestError):
+        return fail(str(error), 1, args.json)
+    import secrets
+    import traceback
+
+    reference = secrets.token_hex(4)
+    if args.verbose:
+        traceback.print_exc()
+    return fail(
+        f"unexpected {type(error).__name__} (reference {reference}); nothing was promoted by this"
+        " command. Run it again with --verbose for the details",
+        1,
+        args.json,
+    )
+
+
+def _suggestion(message: str) -> str:
+    word = message.partition("invalid choice: ")[2].split(" ")[0].strip("'")
+    close = difflib.get_close_matches(word, _COMMANDS, n=1) if word else []
+    return f"; did you mean `{close[0]}`?" if close else ""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    parser = _Parser(
+        prog="supportbot-ingest",
+        description="Keep the knowledge base: documents in, releases out.",
+        epilog="Exit codes: 0 done; 1 failed, nothing was promoted; 2 wrong usage or settings;"
+        " 3 promoted, but some documents failed.",
+        allow_abbrev=False,
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, dest="command")
+    for name, (about, extend) in _COMMANDS.items():
+        command = commands.add_parser(name, help=about, description=about, allow_abbrev=False)
+        extend(command)
+        _add_common(command)
+    return parser
+
+
+def _add_common(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--home", metavar="FOLDER", help="where the knowledge base lives")
+    command.add_argument("--json", action="store_true", help="print one JSON object")
+    command.add_argument("--quiet", action="store_true", help="no progress, only failures")
+    command.add_argument("--verbose", action="store_true", help="show tracebacks")
+
+
+def _takes_sources(command: argparse.ArgumentParser, count: str = "*") -> None:
+    command.add_argument(
+        "source",
+        nargs=count,
+        metavar="SOURCE",
+        help="a file, a folder or a quoted glob" + (" (default: supportbot.toml)" * (count == "*")),
+    )
+    command.add_argument(
+        "--base-url",
+        type=_web_address,
+        metavar="URL",
+        help="where customers read these documents: guide/a.md is at URL/guide/a",
+    )
+
+
+def _syncs(command: argparse.ArgumentParser) -> None:
+    _takes_sources(command)
+    command.add_argument(
+        "--allow-empty", action="store_true", help="go on although a source lists nothing any more"
+    )
+
+
+def _takes_more_sources(command: argparse.ArgumentParser) -> None:
+    _takes_sources(command, "+")
+
+
+def _takes_documents(command: argparse.ArgumentParser) -> None:
+    command.add_argument("document_id", nargs="+", metavar="DOCUMENT_ID")
+
+
+def _takes_release(command: argparse.ArgumentParser) -> None:
+    command.add_argument("release", nargs="?", metavar="RELEASE", help="default: the one before")
+
+
+def _takes_query(command: argparse.ArgumentParser) -> None:
+    command.add_argument("query", metavar="QUERY", type=_query)
+    command.add_argument("-k", type=_count, default=8, metavar="N", help="hits (default: 8)")
+    command.add_argument("--audience", metavar="NAME", help="who asks (default: the public)")
+
+
+def _takes_nothing(_command: argparse.ArgumentParser) -> None:
+    pass
+
+
+def _web_address(text: str) -> str:
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an http(s) address")
+    return text
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 100:
+        raise argparse.ArgumentTypeError("a number from 1 to 100 is needed")
+    return int(text)
+
+
+def _query(text: str) -> str:
+    if not text.strip() or len(text) > 4000:
+        raise argparse.ArgumentTypeError("1 to 4,000 characters are needed")
+    return text
+
+
+_COMMANDS = {
+    "sync": ("make the knowledge base hold exactly what the sources hold", _syncs),
+    "add": ("add or update these documents, and leave the rest", _takes_more_sources),
+    "remove": ("remove documents, and leave the rest", _takes_documents),
+    "plan": ("show what `sync` would do, and do nothing", _takes_sources),
+    "status": ("show the current release and the last failures", _takes_nothing),
+    "releases": ("list the releases", _takes_nothing),
+    "rollback": ("make an earlier release current again", _takes_release),
+    "search": ("show what retrieval finds for a question", _takes_query),
+    "watch": ("sync, and again on each change", _syncs),
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,297 @@
+"""What each command of `supportbot-ingest` does: it prints its result and returns its exit code."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from typing import Any
+
+from ingest.config import IngestSettings
+from ingest.errors import IngestError, SourceUnusable
+from ingest.pipeline import Pipeline
+from ingest.plan import Plan
+from ingest.report import Report
+from ingest.sources.base import Source
+from ingest.sources.given import open_sources
+from ingest.terminal import Quiet, fail, print_json, progress_on
+from knowledge.config import load
+from knowledge.documents import Evidence, Scope
+from knowledge.embedder import load_embedder
+from knowledge.errors import KnowledgeError, StoreUnavailable
+from knowledge.releases import Failure, Release, ReleaseStore
+from knowledge.reranker import load_reranker
+from knowledge.retriever import Retriever
+
+_WATCH_SECONDS = 2.0
+_SETTLE_SECONDS = 0.5  # an editor's save is several changes
+_LOCK_SECONDS = 10.0
+_SNIPPET = 240  # characters
+_SHOWN = 20  # document ids a plan lists for a person
+
+
+def sync(args: argparse.Namespace) -> int:
+    """Make the knowledge base hold exactly what the sources hold."""
+    settings = _settings(args)
+    sources = _sources(args, settings)
+    return _show(_pipeline(settings, args).sync(sources, args.allow_empty), args)
+
+
+def add(args: argparse.Namespace) -> int:
+    """Add or update documents, and leave the rest."""
+    settings = _settings(args)
+    return _show(_pipeline(settings, args).add(_sources(args, settings)), args)
+
+
+def remove(args: argparse.Namespace) -> int:
+    """Remove documents, and leave the rest."""
+    return _show(_pipeline(_settings(args), args).remove(args.document_id), args)
+
+
+def plan(args: argparse.Namespace) -> int:
+    """Show what `sync` would do."""
+    settings = _settings(args)
+    plan = _pipeline(settings, args).plan(_sources(args, settings))
+    if args.json:
+        return print_json(_plan_json(plan, _store(settings).current_id()))
+    ids = {"add": [i.id for i in plan.added], "change": [i.id for i in plan.changed]}
+    for what, names in {**ids, "remove": list(plan.removed)}.items():
+        print(f"{what}: {len(names):,}")
+        for name in names[:_SHOWN]:
+            print(f"  {name}")
+        if len(names) > _SHOWN:
+            print(f"  … and {len(names) - _SHOWN:,} more")
+    print(f"leave: {len(plan.unchanged):,}")
+    _print_failures(plan.failures)
+    return 0
+
+
+def status(args: argparse.Namespace) -> int:
+    """Show the current release and the last failures."""
+    settings = _settings(args)
+    store = _store(settings)
+    state = _status_json(store.current(), store, settings)
+    if args.json:
+        return print_json(state)
+    if state["release"] is None:
+        print("the knowledge base is empty; run `supportbot-ingest sync SOURCE` to fill it")
+    for name in ("release", "documents", "chunks", "created_at", "embedder", "sources", "home"):
+        value = state[name]
+        if value:
+            print(f"{name:10} {', '.join(value) if isinstance(value, list) else value}")
+    print(f"{'disk':10} {state['disk_bytes'] / 1e6:.1f} MB in {state['releases']} releases")
+    _print_failures(store.failures())
+    return 0
+
+
+def releases(args: argparse.Namespace) -> int:
+    """List the releases."""
+    store = _store(_settings(args))
+    current = store.current_id()
+    releases = store.releases()
+    if args.json:
+        rows = [_release_json(release, current) for release in releases]
+        return print_json({"current": current, "releases": rows})
+    for release in releases:
+        mark = "*" if release.id == current else " "
+        size = f"{len(release.documents):,} documents, {release.chunk_count:,} passages"
+        print(f"{mark} {release.id}  {release.created_at:%Y-%m-%d %H:%M} UTC  {size}")
+    if not releases:
+        print("there is no release yet; run `supportbot-ingest sync SOURCE`")
+    return 0
+
+
+def rollback(args: argparse.Namespace) -> int:
+    """Make an earlier release current again."""
+    store = _store(_settings(args))
+    with store.lock(_LOCK_SECONDS):
+        before = store.current_id()
+        release = store.rollback(args.release)
+    if args.json:
+        return print_json({"release": release.id, "before": before})
+    print(f"release {release.id} is current; before it was {before}")
+    return 0
+
+
+def search(args: argparse.Namespace) -> int:
+    """Show what retrieval finds for a question."""
+    settings = _settings(args)
+    embedder, reranker = load_embedder(settings.embedder), load_reranker(settings.reranker)
+    with closing(Retriever(_store(settings), embedder, reranker)) as retriever:
+        evidence = retriever.retrieve(args.query, Scope.of(args.audience), args.k)
+    if args.json:
+        return print_json(_evidence_json(evidence))
+    for rank, hit in enumerate(evidence.hits, 1):
+        chunk = hit.chunk
+        where = " › ".join(part for part in (chunk.title, chunk.heading) if part)
+        print(f"{rank}. {where}  ({hit.score:.3f})\n   {chunk.uri}\n   {_snippet(chunk.text)}")
+    if evidence.is_empty:
+        print("nothing found")
+    return 0
+
+
+def watch(args: argparse.Namespace) -> int:
+    """Sync, and again on each change, until it is interrupted."""
+    settings = _settings(args)
+    sources = _sources(args, settings)
+    pipeline = _pipeline(settings, args)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    seen: list[str] | None = None
+    try:
+        while True:
+            now = _stamps(sources)
+            if now != seen:
+                time.sleep(_SETTLE_SECONDS)
+                settled = _stamps(sources)
+                if settled == now:
+                    seen = now if _sync_once(pipeline, sources, args) else None
+            time.sleep(_WATCH_SECONDS)
+    except KeyboardInterrupt:
+        print("stopped watching", file=sys.stderr, flush=True)
+        return 0
+
+
+def what_holds(args: argparse.Namespace) -> str:
+    """Return what a person who interrupted a command wants to know."""
+    try:
+        current = _store(_settings(args)).current_id()
+    except KnowledgeError:
+        current = None
+    holds = f"release {current} is current" if current else "no release is current"
+    return f"stopped; {holds}, and running the command again finishes the work"
+
+
+def _stamps(sources: Sequence[Source]) -> list[str]:
+    stamps = []
+    for source in sources:
+        try:
+            stamps.append(source.stamp())
+        except SourceUnusable as error:
+            stamps.append(str(error))
+    return stamps
+
+
+def _sync_once(pipeline: Pipeline, sources: Sequence[Source], args: argparse.Namespace) -> bool:
+    """Sync, and tell whether to wait for the next change (not so if the store was away)."""
+
+    try:
+        _show(pipeline.sync(sources, args.allow_empty), args)
+    except (IngestError, KnowledgeError) as error:
+        fail(str(error), 1, args.json)
+        return not isinstance(error, StoreUnavailable)
+    return True
+
+
+def _settings(args: argparse.Namespace) -> IngestSettings:
+    return load(IngestSettings, {"home": args.home})
+
+
+def _store(settings: IngestSettings) -> ReleaseStore:
+    return ReleaseStore(settings.home, settings.chroma_address)
+
+
+def _sources(args: argparse.Namespace, settings: IngestSettings) -> list[Source]:
+    return open_sources(args.source, settings.sources, args.base_url or "")
+
+
+def _pipeline(settings: IngestSettings, args: argparse.Namespace) -> Pipeline:
+    progress = Quiet() if args.quiet else progress_on(sys.stderr)
+    return Pipeline(_store(settings), load_embedder(settings.embedder), progress, _LOCK_SECONDS)
+
+
+def _show(report: Report, args: argparse.Namespace) -> int:
+    if args.json:
+        print_json(report.to_json())
+    else:
+        _print_failures(report.failures)
+        if not args.quiet:
+            print(report.summary, flush=True)
+    return report.exit_code
+
+
+def _print_failures(failures: Sequence[Failure]) -> None:
+    for failure in failures:
+        print(f"failed: {failure.uri}: {failure.reason}", file=sys.stderr, flush=True)
+
+
+def _plan_json(plan: Plan, current: str | None) -> dict[str, Any]:
+    ids = {
+        "added": [item.id for item in plan.added],
+        "changed": [item.id for item in plan.changed],
+        "removed": list(plan.removed),
+    }
+    counts = {name: len(of_kind) for name, of_kind in ids.items()}
+    failures = [{"uri": failure.uri, "reason": failure.reason} for failure in plan.failures]
+    counts |= {"unchanged": len(plan.unchanged), "failed": len(failures)}
+    return {"release": current, "documents": counts, **ids, "failures": failures}
+
+
+def _status_json(
+    current: Release | None, store: ReleaseStore, settings: IngestSettings
+) -> dict[str, Any]:
+    age = (datetime.now(UTC) - current.created_at).total_seconds() if current else None
+    files = [path for path in settings.home.rglob("*") if path.is_file()]
+    return {
+        "release": current.id if current else None,
+        "documents": len(current.documents) if current else 0,
+        "chunks": current.chunk_count if current else 0,
+        "created_at": current.created_at.isoformat() if current else None,
+        "age_seconds": round(age) if age is not None else None,
+        "embedder": current.embedder if current else None,
+        "chunker": current.chunker if current else None,
+        "sources": list(current.sources) if current else [],
+        "releases": len(store.releases()),
+        "home": str(settings.home),
+        "disk_bytes": sum(path.stat().st_size for path in files),
+        "failures": [{"uri": f.uri, "reason": f.reason} for f in store.failures()],
+    }
+
+
+def _release_json(release: Release, current: str | None) -> dict[str, Any]:
+    return {
+        "release": release.id,
+        "current": release.id == current,
+        "parent": release.parent,
+        "created_at": release.created_at.isoformat(),
+        "documents": len(release.documents),
+        "chunks": release.chunk_count,
+        "sources": list(release.sources),
+    }
+
+
+def _evidence_json(evidence: Evidence) -> dict[str, Any]:
+    hits = [
+        {
+            "rank": rank,
+            "document_id": hit.chunk.document_id,
+            "title": hit.chunk.title,
+            "uri": hit.chunk.uri,
+            "heading": hit.chunk.heading,
+            "text": hit.chunk.text,
+            "score": round(hit.score, 6),
+        }
+        for rank, hit in enumerate(evidence.hits, 1)
+    ]
+    return {"query": evidence.query, "release": evidence.release, "hits": hits}
+
+
+def _snippet(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _SNIPPET else line[: _SNIPPET - 1].rstrip() + "…"
+
+
+COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
+    "sync": sync,
+    "add": add,
+    "remove": remove,
+    "plan": plan,
+    "status": status,
+    "releases": releases,
+    "rollback": rollback,
+    "search": search,
+    "watch": watch,
+}

@@ -1,0 +1,60 @@
+"""Who a document is: its title, where customers read it, and who may see it."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from urllib.parse import quote, urljoin, urlsplit
+
+from ingest.parsers.base import Parsed
+from ingest.sources.base import RawDocument
+from knowledge.documents import STAFF, Document
+
+_LONGEST_TITLE = 300  # characters
+_MARKDOWN = (".md", ".markdown")
+
+
+def describe(raw: RawDocument, parsed: Parsed, content_hash: str) -> Document:
+    """Return the document that a parsed page is, its chunks still to come."""
+    return Document(
+        id=raw.id,
+        title=_title(raw, parsed),
+        uri=_uri(raw, parsed),
+        source=raw.source,
+        content_hash=content_hash,
+        audiences=_audiences(raw, parsed),
+        language=parsed.language,
+    )
+
+
+def _title(raw: RawDocument, parsed: Parsed) -> str:
+    stem = PurePosixPath(raw.id).stem
+    title = parsed.title or stem.replace("-", " ").replace("_", " ").strip() or raw.id
+    return title if len(title) <= _LONGEST_TITLE else title[: _LONGEST_TITLE - 1].rstrip() + "…"
+
+
+def _audiences(raw: RawDocument, parsed: Parsed) -> frozenset[str]:
+    if parsed.audiences is None:
+        return frozenset({raw.labels.audience})
+    # A label that cannot be read closes the document; it never opens it.
+    return parsed.audiences or frozenset({STAFF})
+
+
+def _uri(raw: RawDocument, parsed: Parsed) -> str:
+    """Return the page's own address, else its place under the source's base URL, else its id."""
+    base = raw.labels.base_url.rstrip("/") + "/" if raw.labels.base_url else ""
+    if parsed.url and _is_web_address(address := urljoin(base, parsed.url)):
+        return address
+    if not base:
+        return raw.id
+    path = raw.id
+    for ending in _MARKDOWN:
+        path = path.removesuffix(ending)
+    return base + quote(path)
+
+
+def _is_web_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.netloc) and not set(text) & set(' <>"')

@@ -1,0 +1,47 @@
+"""From bytes to Markdown: which parser reads which ending."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ingest.errors import DocumentEmpty, ParseFailed
+from ingest.parsers import html, markdown, text
+from ingest.parsers.base import Parsed, Parser
+from ingest.sources.base import RawDocument
+
+PARSERS_VERSION = "1"  # a new one makes the next sync parse every document anew
+
+_PARSERS: Mapping[str, Parser] = {
+    ".md": markdown.parse,
+    ".markdown": markdown.parse,
+    ".html": html.parse,
+    ".htm": html.parse,
+    ".xhtml": html.parse,
+    ".txt": text.parse,
+    ".text": text.parse,
+}
+ENDINGS = frozenset(_PARSERS)
+
+
+# What parsers of other people's formats raise on input that nobody thought of.
+_SURPRISES = (
+    *(ArithmeticError, AssertionError, AttributeError, LookupError),
+    *(TypeError, ValueError),
+)
+
+
+def parse(raw: RawDocument) -> Parsed:
+    """Return the document as Markdown, read by the parser of its ending.
+
+    Raises:
+        DocumentEmpty: there is nothing in it.
+        ParseFailed: the bytes are no such document; the message is the reason.
+    """
+    if not raw.data.strip():
+        raise DocumentEmpty("it is empty")
+    try:
+        return _PARSERS[raw.ending](raw)
+    except RecursionError as error:
+        raise ParseFailed("nested too deeply") from error
+    except _SURPRISES as error:
+        raise ParseFailed(f"its parser failed ({type(error).__name__}: {error})") from error

@@ -1,0 +1,110 @@
+"""Markdown, with YAML or TOML front matter, and as crawlers leave it."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from functools import cache
+from typing import Any
+
+import yaml
+from markdown_it import MarkdownIt
+
+from ingest.errors import ParseFailed
+from ingest.parsers.base import Parsed
+from ingest.parsers.characters import clean, decode
+from ingest.sources.base import RawDocument
+
+_MAX_FRONT_MATTER = 64_000
+_FENCE = re.compile(r"\s*(---|\+\+\+)[ \t]*\n")
+_ENDS = {
+    "---": re.compile(r"^(---|\.\.\.)[ \t]*$", re.M),
+    "+++": re.compile(r"^\+\+\+[ \t]*$", re.M),
+}
+_KEY_LINE = re.compile(r"\w[\w -]*[:=]")
+_ATX_TITLE = re.compile(r"\s*^ {0,3}#[ \t]+([^\n]*?)(?:[ \t]+#+)?[ \t]*$\n?", re.M)
+_SETEXT_TITLE = re.compile(r"\s*^ {0,3}(\S[^\n]*?)[ \t]*\n {0,3}=+[ \t]*$\n?", re.M)
+_SOURCE_LINE = re.compile(r"\s*^Source:[ \t]*<?(https?://[^\s<>]+)>?[ \t]*$\n?", re.M)
+
+
+def parse(raw: RawDocument) -> Parsed:
+    """Return the Markdown without its front matter, title line and crawler's `Source:` line."""
+    front, body = _split_front_matter(clean(decode(raw.data)))
+    heading, body = _split_title(body)
+    source = _SOURCE_LINE.match(body)
+    if source:
+        body = body[source.end() :]
+    url = _first_text(front, "url", "source_url")
+    return Parsed(
+        text=body,
+        title=_first_text(front, "title") or plain(heading),
+        url=url or (source[1] if source else ""),
+        audiences=_audiences(front),
+        language=_first_text(front, "language", "lang"),
+    )
+
+
+def plain(inline: str) -> str:
+    """Return a line of Markdown as it reads, without its marks."""
+    tokens = _inline_parser().parseInline(inline)
+    children = [child for token in tokens for child in token.children or []]
+    return " ".join("".join(child.content for child in children).split())
+
+
+@cache
+def _inline_parser() -> MarkdownIt:
+    return MarkdownIt("commonmark", {"maxNesting": 20})
+
+
+def _split_front_matter(text: str) -> tuple[dict[str, Any], str]:
+    opened = _FENCE.match(text)
+    if not opened:
+        return {}, text
+    kind = opened[1]
+    closed = _ENDS[kind].search(text, opened.end(), opened.end() + _MAX_FRONT_MATTER)
+    if not closed:
+        # A page whose labels cannot be read must not be published without them.
+        if _KEY_LINE.match(text, opened.end()):
+            raise ParseFailed(f"its front matter is never closed with {kind}")
+        return {}, text
+    values = _read_front_matter(text[opened.end() : closed.start()], kind)
+    if not isinstance(values, dict):  # two thematic breaks with text between
+        return {}, text
+    return {str(key).lower(): value for key, value in values.items()}, text[closed.end() :]
+
+
+def _read_front_matter(block: str, kind: str) -> Any:
+    try:
+        return (yaml.safe_load(block) or {}) if kind == "---" else tomllib.loads(block)
+    except yaml.MarkedYAMLError as error:
+        line = f" in line {error.problem_mark.line + 2}" if error.problem_mark else ""
+        raise ParseFailed(f"its front matter is not valid YAML{line}: {error.problem}") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ParseFailed(f"its front matter cannot be read: {error}") from error
+
+
+def _split_title(body: str) -> tuple[str, str]:
+    for pattern in (_ATX_TITLE, _SETEXT_TITLE):
+        match = pattern.match(body)
+        if match:
+            return match[1], body[match.end() :]
+    return "", body
+
+
+def _first_text(front: dict[str, Any], *keys: str) -> str:
+    values = (front.get(key) for key in keys)
+    texts = (" ".join(str(v).split()) for v in values if not isinstance(v, dict | list | None))
+    return next(filter(None, texts), "")
+
+
+def _audiences(front: dict[str, Any]) -> frozenset[str] | None:
+    """Return the audiences; empty where the label is there but says nothing legible."""
+    labels = [front[key] for key in ("audience", "audiences") if key in front]
+    if not labels:
+        return None
+    values = [
+        value for label in labels for value in (label if isinstance(label, list) else [label])
+    ]
+    if not all(isinstance(value, str) and value.strip() for value in values):
+        return frozenset()
+    return frozenset(value.strip() for value in values)

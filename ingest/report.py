@@ -1,0 +1,62 @@
+"""What one run of the pipeline did, for people and for programs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from knowledge.releases import Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Documents of one run, by what became of them."""
+
+    added: int = 0
+    changed: int = 0
+    removed: int = 0
+    unchanged: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one run did."""
+
+    release: str | None  # current afterwards; None: nothing was ever promoted
+    promoted: bool
+    documents: Counts
+    chunks: int = 0  # of the current release
+    embedded: int = 0
+    reused: int = 0
+    failures: tuple[Failure, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def exit_code(self) -> int:
+        """Return 0 if all is well, 3 if some documents failed, 1 if there is no release at all."""
+        if not self.failures:
+            return 0
+        return 3 if self.release else 1
+
+    @property
+    def summary(self) -> str:
+        """Return one line for a person."""
+        counts = ", ".join(f"{count:,} {name}" for name, count in asdict(self.documents).items())
+        what = f"release {self.release} is current" if self.release else "nothing was promoted"
+        news = "" if self.promoted or not self.release else ", as before"
+        return (
+            f"{what}{news}: {counts}; {self.chunks:,} passages ({self.embedded:,} embedded now);"
+            f" {self.seconds:.1f} s"
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the public form."""
+        return {
+            "release": self.release,
+            "promoted": self.promoted,
+            "documents": asdict(self.documents),
+            "chunks": {"total": self.chunks, "embedded": self.embedded, "reused": self.reused},
+            "failures": [asdict(failure) for failure in self.failures],
+            "seconds": round(self.seconds, 3),
+        }

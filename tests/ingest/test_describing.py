@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import pytest
+
+from ingest.describing import describe
+from ingest.parsers import parse
+from knowledge.documents import Document
+from tests.ingest.raw import raw
+
+
+def described(name: str, text: str, base_url: str = "", audience: str = "public") -> Document:
+    page = raw(name, text, base_url, audience)
+    return describe(page, parse(page), "hash")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "base_url", "uri"),
+    [
+        (
+            "a.md",
+            "---\nurl: https://x.example/f\n---\nx",
+            "https://b.example",
+            "https://x.example/f",
+        ),
+        ("a.md", "---\nsource_url: https://x.example/f\n---\nx", "", "https://x.example/f"),
+        ("a.md", "---\nurl: /f\n---\nx", "https://b.example/docs", "https://b.example/f"),
+        ("a.md", "---\nurl: /f\n---\nx", "", "a.md"),
+        ("a.md", "---\nurl: javascript:alert(1)\n---\nx", "", "a.md"),
+        (
+            "a.md",
+            "# T\n\nSource: https://x.example/s\n\nx",
+            "https://b.example",
+            "https://x.example/s",
+        ),
+        (
+            *("a.html", '<link rel="canonical" href="https://x.example/c"><p>x'),
+            *("https://b.example", "https://x.example/c"),
+        ),
+        ("guide/a b.md", "x", "https://b.example/docs", "https://b.example/docs/guide/a%20b"),
+        ("guide/a.markdown", "x", "https://b.example/docs/", "https://b.example/docs/guide/a"),
+        ("guide/a.html", "<p>x", "https://b.example", "https://b.example/guide/a.html"),
+        ("guide/a.md", "x", "", "guide/a.md"),
+    ],
+)
+def test_the_address_is_the_pages_own_then_under_the_base_then_the_id(
+    name: str, text: str, base_url: str, uri: str
+) -> None:
+    assert described(name, text, base_url).uri == uri
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "title"),
+    [
+        ("a.md", "---\ntitle: Front\n---\n# Heading\n\nx", "Front"),
+        ("a.md", "# Heading\n\nx", "Heading"),
+        ("a.html", "<title>Tab</title><h1>Page</h1><p>x", "Page"),
+        ("a.html", "<title>Tab</title><p>x", "Tab"),
+        ("a.txt", "First line\n\nBody", "First line"),
+        ("reset-your_password.txt", "Body only", "reset your password"),
+    ],
+)
+def test_the_title_is_what_the_page_calls_itself(name: str, text: str, title: str) -> None:
+    assert described(name, text).title == title
+
+
+@pytest.mark.parametrize(
+    ("front", "audience", "audiences"),
+    [
+        ("", "public", {"public"}),
+        ("", "customer-a", {"customer-a"}),
+        ("audience: customer-b", "public", {"customer-b"}),
+        ("audience: [a, b]", "public", {"a", "b"}),
+        ("audience:", "public", {"staff"}),
+        ("audience: 7", "customer-a", {"staff"}),
+    ],
+)
+def test_a_page_is_for_its_audience_and_closed_where_that_is_illegible(
+    front: str, audience: str, audiences: set[str]
+) -> None:
+    assert described("a.md", f"---\n{front}\n---\nx", audience=audience).audiences == audiences
+
+
+def test_an_endless_title_is_cut() -> None:
+    assert len(described("a.html", f"<title>{'x' * 5000}</title><p>x").title) == 300

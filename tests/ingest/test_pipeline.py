@@ -1,0 +1,367 @@
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from ingest.errors import DocumentUnknown, SyncRefused
+from ingest.pipeline import Pipeline
+from ingest.report import Report
+from ingest.sources.base import Labels
+from ingest.sources.files import FileSource
+from knowledge.documents import Chunk, Scope
+from knowledge.errors import StoreBusy, StoreDamaged
+from knowledge.releases import ReleaseStore
+from tests.fakes import HashEmbedder
+
+
+class Recorder:
+    """Progress that remembers."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self.steps: list[tuple[int, int]] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+    def step(self, what: str, done: int, total: int) -> None:
+        self.steps.append((done, total))
+
+
+class Base:
+    """A home, a folder of documents, and the pipeline between them."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        self.home = tmp_path / "home"
+        self.docs = tmp_path / "docs"
+        self.docs.mkdir()
+        self.embedder = HashEmbedder()
+        self.store = ReleaseStore(self.home)
+        self.progress = Recorder()
+        self.pipeline = Pipeline(self.store, self.embedder, self.progress, patience=0.2)
+
+    def write(self, name: str, text: str | bytes) -> Path:
+        path = self.docs / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+        return path
+
+    def source(self, path: Path | None = None, labels: Labels | None = None) -> FileSource:
+        return FileSource(str(path or self.docs), labels or Labels())
+
+    def sync(self, allow_empty: bool = False) -> Report:
+        return self.pipeline.sync([self.source()], allow_empty)
+
+    def chunks(self, audience: str | None = None) -> dict[str, Chunk]:
+        """Return every passage that the audience may find, by its text."""
+        with self.store.open() as opened:
+            vector = self.embedder.embed_query("anything")
+            found = opened.vectors.query(vector, Scope.of(audience), 100)
+            return {chunk.text: chunk for chunk, _ in found}
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Base:
+    made = Base(tmp_path)
+    made.write("a.md", "# Apples\n\nApples are red.\n\n## Price\n\nThey cost 3 EUR.")
+    made.write("b.html", "<title>Bananas</title><p>Bananas are yellow.")
+    made.write("sub/c.txt", "Cherries are small.")
+    return made
+
+
+def counts(report: Report) -> tuple[int, int, int, int, int]:
+    documents = report.documents
+    return (
+        documents.added,
+        documents.changed,
+        documents.removed,
+        documents.unchanged,
+        documents.failed,
+    )
+
+
+def test_a_first_sync_promotes_all_that_is_there(base: Base) -> None:
+    report = base.sync()
+    assert report.promoted
+    assert report.release == base.store.current_id()
+    assert counts(report) == (3, 0, 0, 0, 0)
+    assert (report.chunks, report.embedded, report.reused) == (4, 4, 0)
+    assert report.exit_code == 0
+    price = base.chunks()["They cost 3 EUR."]
+    assert (price.document_id, price.title, price.heading) == ("a.md", "Apples", "Price")
+
+
+def test_a_sync_of_what_is_held_promotes_and_embeds_nothing(base: Base) -> None:
+    first = base.sync()
+    embedded = len(base.embedder.embedded)
+    again = base.sync()
+    assert not again.promoted
+    assert again.release == first.release
+    assert counts(again) == (0, 0, 0, 3, 0)
+    assert (again.chunks, again.embedded, again.reused) == (4, 0, 4)
+    assert len(base.embedder.embedded) == embedded
+
+
+def test_only_what_changed_is_embedded_again(base: Base) -> None:
+    base.sync()
+    base.write("a.md", "# Apples\n\nApples are red.\n\n## Price\n\nThey cost 4 EUR.")
+    (base.docs / "b.html").unlink()
+    base.write("d.md", "# Dates\n\nDates are sweet.")
+    report = base.sync()
+    assert counts(report) == (1, 1, 1, 1, 0)
+    assert report.embedded == 2
+    assert set(base.chunks()) == {
+        "Apples are red.",
+        "They cost 4 EUR.",
+        "Cherries are small.",
+        "Dates are sweet.",
+    }
+
+
+def test_a_renamed_document_is_found_once_and_not_embedded_again(base: Base) -> None:
+    base.sync()
+    (base.docs / "a.md").rename(base.docs / "renamed.md")
+    report = base.sync()
+    assert counts(report) == (1, 0, 1, 2, 0)
+    assert report.embedded == 0
+    assert base.chunks()["Apples are red."].document_id == "renamed.md"
+
+
+def test_a_bad_document_is_named_and_the_rest_goes_on(base: Base) -> None:
+    base.write("bad.md", b"\x00\x01\x02binary\xff\xfe")
+    base.write("empty.md", "")
+    base.write("front.md", "---\ntitle: [\n---\nx")
+    report = base.sync()
+    assert report.promoted
+    assert report.exit_code == 3
+    assert counts(report) == (3, 0, 0, 0, 3)
+    assert [failure.uri for failure in report.failures] == ["bad.md", "empty.md", "front.md"]
+    assert base.store.failures() == list(report.failures)
+
+
+def test_the_last_good_version_of_a_bad_document_stays(base: Base) -> None:
+    first = base.sync()
+    base.write("a.md", "---\nbroken: [\n---\nNew text.")
+    report = base.sync()
+    assert (report.release, report.promoted, report.exit_code) == (first.release, False, 3)
+    base.write("sub/c.txt", "Cherries are large.")
+    assert base.sync().exit_code == 3
+    assert {"Apples are red.", "Cherries are large."} <= set(base.chunks())
+
+
+def test_a_document_that_was_emptied_says_nothing_any_more(base: Base) -> None:
+    base.sync()
+    base.write("a.md", "\n")
+    report = base.sync()
+    assert counts(report) == (0, 0, 1, 2, 1)
+    assert "Apples are red." not in base.chunks()
+
+
+def test_a_mended_document_clears_its_failure(base: Base) -> None:
+    base.write("bad.md", b"\x00\x01\x02\x03\xff")
+    base.sync()
+    base.write("bad.md", "Good.")
+    assert base.sync().exit_code == 0
+    assert base.store.failures() == []
+
+
+def test_where_every_document_fails_nothing_is_promoted(base: Base) -> None:
+    for path in base.docs.rglob("*.*"):
+        path.write_bytes(b"")
+    report = base.sync()
+    assert (report.release, report.promoted, report.exit_code) == (None, False, 1)
+    assert base.store.current_id() is None
+
+
+def test_a_source_that_lost_all_its_documents_is_not_believed(base: Base) -> None:
+    base.sync()
+    for path in list(base.docs.rglob("*.*")):
+        path.unlink()
+    with pytest.raises(SyncRefused, match="--allow-empty"):
+        base.sync()
+    assert len(base.chunks()) == 4
+    assert counts(base.sync(allow_empty=True)) == (0, 0, 3, 0, 0)
+    assert base.chunks() == {}
+
+
+def test_one_of_two_sources_that_lost_all_is_not_believed_either(base: Base) -> None:
+    other = base.docs.parent / "other"
+    other.mkdir()
+    (other / "x.md").write_text("More.")
+    sources = [base.source(), base.source(other)]
+    base.pipeline.sync(sources)
+    (other / "x.md").unlink()
+    with pytest.raises(SyncRefused, match="other"):
+        base.pipeline.sync(sources)
+
+
+def test_a_first_sync_that_finds_nothing_says_what_can_be_read(base: Base) -> None:
+    empty = base.docs.parent / "empty"
+    empty.mkdir()
+    with pytest.raises(SyncRefused, match="Markdown, HTML and plain text"):
+        base.pipeline.sync([base.source(empty)])
+
+
+def test_a_sync_holds_just_the_last_given_sources(base: Base) -> None:
+    base.sync()
+    other = base.docs.parent / "other"
+    other.mkdir()
+    (other / "x.md").write_text("Other text.")
+    report = base.pipeline.sync([base.source(other)])
+    assert counts(report) == (1, 0, 3, 0, 0)
+    assert set(base.chunks()) == {"Other text."}
+    current = base.store.current()
+    assert current is not None
+    assert current.sources == (str(other),)
+
+
+def test_adding_leaves_the_rest_and_updates_what_is_named(base: Base) -> None:
+    base.sync()
+    path = base.write("a.md", "# Apples\n\nApples are green.")
+    base.write("sub/c.txt", "Changed, but not named.")
+    report = base.pipeline.add([base.source(path)])
+    assert counts(report) == (0, 1, 0, 0, 0)
+    assert set(base.chunks()) == {
+        "Apples are green.",
+        "Bananas are yellow.",
+        "Cherries are small.",
+    }
+    current = base.store.current()
+    assert current is not None
+    assert current.sources == (str(base.docs), str(path))
+
+
+def test_removing_takes_out_what_is_named(base: Base) -> None:
+    base.sync()
+    report = base.pipeline.remove(["a.md", "b.html", "a.md"])
+    assert counts(report) == (0, 0, 2, 0, 0)
+    assert set(base.chunks()) == {"Cherries are small."}
+
+
+def test_removing_an_unknown_document_removes_nothing_and_suggests(base: Base) -> None:
+    first = base.sync()
+    with pytest.raises(DocumentUnknown, match=r"did you mean sub/c\.txt"):
+        base.pipeline.remove(["a.md", "sub/c.md"])
+    assert base.store.current_id() == first.release
+
+
+def test_failures_of_documents_that_a_run_leaves_alone_are_remembered(base: Base) -> None:
+    base.write("bad.md", b"\x00\x01\x02\x03\xff")
+    base.sync()
+    path = base.write("new.md", "New.")
+    base.pipeline.add([base.source(path)])
+    assert [failure.uri for failure in base.store.failures()] == ["bad.md"]
+
+
+def test_a_plan_tells_and_does_nothing(base: Base) -> None:
+    base.sync()
+    (base.docs / "a.md").unlink()
+    base.write("new.md", "New.")
+    plan = base.pipeline.plan([base.source()])
+    assert [item.id for item in plan.added] == ["new.md"]
+    assert plan.removed == ("a.md",)
+    assert "Apples are red." in base.chunks()
+
+
+def test_pages_are_found_by_their_audience_only(base: Base) -> None:
+    base.write("inner.md", "---\naudience: customer-a\n---\nInner text.")
+    base.write("closed.md", "---\naudience:\n---\nClosed text.")
+    base.sync()
+    assert not {"Inner text.", "Closed text."} & set(base.chunks())
+    assert "Inner text." in base.chunks("customer-a")
+    assert "Closed text." in base.chunks("staff")
+
+
+def test_a_page_whose_label_changes_moves_at_once(base: Base) -> None:
+    base.sync()
+    base.pipeline.sync([base.source(labels=Labels("staff"))])
+    assert base.chunks() == {}
+    assert len(base.chunks("staff")) == 4
+
+
+def test_another_embedder_builds_everything_anew(base: Base) -> None:
+    base.sync()
+    base.embedder = HashEmbedder(dimension=32)
+    base.pipeline = Pipeline(base.store, base.embedder)
+    report = base.sync()
+    assert (report.promoted, counts(report)) == (True, (0, 3, 0, 0, 0))
+    assert len(base.chunks()) == 4
+
+
+def test_a_release_whose_manifest_is_damaged_is_built_anew_from_the_sources(base: Base) -> None:
+    first = base.sync()
+    assert first.release is not None
+    (base.home / "releases" / first.release / "manifest.json").write_text("{")
+    report = base.sync()
+    assert (report.promoted, counts(report)) == (True, (3, 0, 0, 0, 0))
+    assert any("built anew" in note for note in base.progress.notes)
+    assert len(base.chunks()) == 4
+
+
+@pytest.mark.parametrize("is_changed", [True, False])
+def test_a_release_whose_index_is_damaged_is_built_anew_from_the_sources(
+    base: Base, is_changed: bool
+) -> None:
+    first = base.sync()
+    assert first.release is not None
+    database = base.home / "releases" / first.release / "chroma" / "chroma.sqlite3"
+    database.write_bytes(database.read_bytes()[:5000])
+    if is_changed:
+        base.write("a.md", "# Apples\n\nApples are blue.\n\n## Price\n\nThey cost 3 EUR.")
+    assert base.sync().promoted
+    assert len(base.chunks()) == 4
+
+
+def test_adding_to_a_damaged_release_never_drops_the_rest(base: Base) -> None:
+    first = base.sync()
+    assert first.release is not None
+    database = base.home / "releases" / first.release / "chroma" / "chroma.sqlite3"
+    database.write_bytes(database.read_bytes()[:5000])
+    path = base.write("new.md", "New.")
+    with pytest.raises(StoreDamaged):
+        base.pipeline.add([base.source(path)])
+    assert base.store.current_id() == first.release
+
+
+class LameEmbedder(HashEmbedder):
+    """Gives no vector for some texts."""
+
+    def embed_documents(self, texts: list[str]) -> NDArray[np.float32]:  # type: ignore[override]
+        if any("yellow" in text for text in texts):
+            raise ValueError("a vector that is not finite")
+        return super().embed_documents(texts)
+
+
+def test_a_document_that_cannot_be_embedded_fails_alone(base: Base) -> None:
+    base.pipeline = Pipeline(base.store, LameEmbedder())
+    report = base.sync()
+    assert (report.promoted, counts(report)) == (True, (2, 0, 0, 0, 1))
+    assert "not finite" in report.failures[0].reason
+
+
+def test_a_second_run_waits_and_then_gives_up_with_a_clear_message(base: Base) -> None:
+    with ReleaseStore(base.home).lock(), pytest.raises(StoreBusy, match="process"):
+        base.sync()
+    assert any("waiting" in note for note in base.progress.notes)
+    assert base.sync().promoted
+
+
+def test_a_second_run_that_waits_long_enough_is_done_after_the_first(base: Base) -> None:
+    patient = Pipeline(ReleaseStore(base.home), base.embedder, base.progress, patience=30)
+    reports: list[Report] = []
+    with ReleaseStore(base.home).lock():
+        thread = threading.Thread(target=lambda: reports.append(patient.sync([base.source()])))
+        thread.start()
+        while not any("waiting" in note for note in list(base.progress.notes)):
+            thread.join(0.01)
+    thread.join()
+    assert reports[0].promoted
+
+
+def test_progress_counts_every_document(base: Base) -> None:
+    base.sync()
+    assert base.progress.steps == [(0, 3), (1, 3), (2, 3), (3, 3)]
