@@ -15,6 +15,8 @@ HINTS = {
     "empty_knowledge_base": "The knowledge base is empty: run `supportbot-ingest sync FOLDER`.",
     "no_key": "No model key is set, so the bot quotes: set RUNAPI_KEY for written answers.",
 }
+FAILURE_HINT = "No written answer, because of: {}. `supportbot doctor` says what to do."
+FAILED = (Outcome.QUOTED, Outcome.UNAVAILABLE)
 CLEAR_LINE = "\r\x1b[K"
 
 
@@ -57,8 +59,8 @@ class Terminal:
 
     def hint(self, answer: Answer) -> None:
         """Say what an operator can do about an answer that is no plain one."""
-        hint = HINTS.get(answer.cause)
-        if hint:
+        failed = answer.cause and answer.outcome in FAILED
+        if hint := HINTS.get(answer.cause) or (failed and FAILURE_HINT.format(answer.cause)):
             self.err.write(f"\n{hint}\n")
 
     def _sources(self, answer: Answer) -> None:

@@ -1,0 +1,240 @@
+"""The help articles answer their customers' questions, and say nothing that does not exist."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from starlette.routing import Route
+
+from ingest.cli import build_parser as build_ingest_parser
+from ingest.config import IngestSettings
+from knowledge.config import FILE_KEYS, variables_of
+from knowledge.documents import Scope
+from knowledge.embedder import load_embedder
+from knowledge.releases import ReleaseStore
+from knowledge.retriever import Retriever
+from supportbot.cli import build_parser as build_bot_parser
+from supportbot.config import BotSettings
+from supportbot.web.app import create_app
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "knowledge" / "articles"
+ARTICLES = sorted(FOLDER.glob("*.md"))
+BASE_URL = "https://help.example.com"
+
+# A question in a customer's words, and the article that must be among the first three found.
+QUESTIONS = [
+    ("How do I install supportbot?", "install"),
+    ("Which Python version is required?", "install"),
+    ("Do I need a GPU?", "install"),
+    ("How can I ask something from the command line?", "first-answer"),
+    ("Can I chat with the bot in my terminal?", "first-answer"),
+    ("How do I add my own documents?", "add-documents"),
+    ("How do I make citations point to our public help centre?", "add-documents"),
+    ("Can it read PDF files?", "formats-and-front-matter"),
+    ("What can I write in the front matter of a page?", "formats-and-front-matter"),
+    ("How do I delete a document from the knowledge base?", "update-and-remove-documents"),
+    ("My sync says it refuses because there are no documents", "update-and-remove-documents"),
+    ("How can I sync automatically every ten minutes?", "keep-up-to-date"),
+    ("What does exit code 3 mean?", "keep-up-to-date"),
+    ("How do I undo a bad sync?", "releases-and-rollback"),
+    ("How many old releases are kept?", "releases-and-rollback"),
+    ("Why is my page not found by the search?", "search-the-knowledge-base"),
+    ("How does hybrid search with BM25 and vectors work?", "search-the-knowledge-base"),
+    ("How do I connect Slack?", "connecting-slack"),
+    ("Where do I get the xapp token?", "connecting-slack"),
+    ("How do I use Slack with a signing secret instead of Socket Mode?", "slack-over-http"),
+    ("How do I ask the bot a follow-up in a Slack thread?", "using-the-bot-in-slack"),
+    ("The bot stays silent in our Slack channel", "slack-troubleshooting"),
+    ("Slack says missing_scope", "slack-troubleshooting"),
+    ("How do I put the chat widget on my website?", "embed-the-widget"),
+    ("Does the widget set cookies?", "embed-the-widget"),
+    ("How do I create a widget key?", "widget-keys-and-origins"),
+    ("The browser console says CORS blocked the request", "widget-keys-and-origins"),
+    ("How do I call the REST API to ask a question?", "http-api"),
+    ("What is the rate limit for a visitor?", "http-api"),
+    ("How do I stream an answer with server-sent events?", "streaming-api"),
+    ("Where do I put the configuration file?", "settings"),
+    ("Which one wins, environment variable or supportbot.toml?", "settings"),
+    ("How do I switch to MiniMax-M2.5?", "choose-the-model"),
+    ("Can I use fallback models when the first is down?", "choose-the-model"),
+    ("Does it work without an API key?", "api-key-and-quote-mode"),
+    ("How much does one answer cost?", "costs-and-budget"),
+    ("How can I limit daily spending?", "costs-and-budget"),
+    ("How are citations verified?", "checked-citations"),
+    ("Can the bot hallucinate or be wrong?", "checked-citations"),
+    ("What happens when the bot does not know the answer?", "when-the-bot-does-not-know"),
+    ("In which language does it answer?", "when-the-bot-does-not-know"),
+    ("How do I use a multilingual embedding model?", "change-the-embedding-model"),
+    ("Can several bots share one Chroma server?", "chroma-server"),
+    ("How do I keep internal documents away from customers?", "audiences"),
+    ("Is my data sent anywhere?", "conversations-and-privacy"),
+    ("How do I erase a conversation?", "conversations-and-privacy"),
+    ("How do I back up the bot?", "backup-and-restore"),
+    ("How do I measure the quality of the search?", "evaluation"),
+    ("What does nDCG mean?", "evaluation"),
+    ("How do I check that my installation is right?", "doctor"),
+    ("What does 'another sync is running' mean?", "troubleshooting"),
+    ("I get certificate errors when the bot calls the model", "troubleshooting"),
+    ("How do I run it in a Docker container?", "docker"),
+    ("How do I run it as a service on Linux with systemd?", "systemd"),
+    ("Is there a Prometheus metrics endpoint?", "health-and-metrics"),
+]
+
+# What the bot itself must cite, asked without a model.
+CITED = [
+    ("How do I connect Slack?", "connecting-slack"),
+    ("How do I undo a bad sync?", "releases-and-rollback"),
+    ("Can I use the bot without an API key?", "api-key-and-quote-mode"),
+]
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("articles")
+    command = ["ingest.cli", "sync", str(FOLDER), "--base-url", BASE_URL, "--json"]
+    synced = json.loads(run(command, home))
+    assert synced["promoted"]
+    assert synced["documents"]["added"] == len(ARTICLES)
+    assert synced["failures"] == []
+    return home
+
+
+@pytest.fixture(scope="session")
+def retriever(home: Path) -> Iterator[Retriever]:
+    opened = Retriever(ReleaseStore(home), load_embedder(None))
+    yield opened
+    opened.close()
+
+
+@pytest.mark.parametrize(("question", "article"), QUESTIONS)
+def test_a_customers_question_finds_its_article(
+    retriever: Retriever, question: str, article: str
+) -> None:
+    found = [chunk.document_id for chunk in retriever.retrieve(question, Scope()).chunks]
+    first_pages = list(dict.fromkeys(found))[:3]
+    assert f"{article}.md" in first_pages
+
+
+def test_every_article_is_asked_for() -> None:
+    assert {article for _, article in QUESTIONS} == {page.stem for page in ARTICLES}
+
+
+@pytest.mark.parametrize(("question", "article"), CITED)
+def test_the_bot_cites_the_article_without_a_model(home: Path, question: str, article: str) -> None:
+    answer = json.loads(run(["supportbot.cli", "ask", question, "--json"], home))
+    assert answer["outcome"] == "quoted"
+    cited = {citation["document_id"]: citation for citation in answer["citations"]}
+    assert f"{article}.md" in cited
+    citation = cited[f"{article}.md"]
+    assert citation["link"].startswith(f"{BASE_URL}/{article}#:~:text=")
+    assert citation["quote"] in (FOLDER / f"{article}.md").read_text(encoding="utf-8")
+
+
+def run(command: list[str], home: Path) -> str:
+    """Return what the module prints when it runs as a process of its own, with no settings."""
+    kept = {name: value for name, value in os.environ.items() if not is_setting(name)}
+    done = subprocess.run(
+        [sys.executable, "-m", *command],
+        env={**kept, "SUPPORTBOT_HOME": str(home), "PYTHONPATH": str(ROOT)},
+        cwd=home,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+# What the articles say exists ------------------------------------------------------------------
+
+SETTING = re.compile(r"\b(?:SUPPORTBOT|SLACK|RUNAPI|OPENAI)_[A-Z_]+\b")
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def is_setting(name: str) -> bool:
+    return SETTING.fullmatch(name) is not None
+
+
+def text_of(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
+
+
+def commands_of(text: str) -> list[str]:
+    blocks = [body.replace("\\\n", " ") for kind, body in FENCE.findall(text) if kind == "sh"]
+    lines = [line.strip() for block in blocks for line in block.splitlines()]
+    return [line for line in lines if line.startswith("supportbot")]
+
+
+COMMANDS = [(page.stem, line) for page in ARTICLES for line in commands_of(text_of(page))]
+
+
+@pytest.mark.parametrize(("page", "line"), COMMANDS)
+def test_a_command_in_an_article_is_understood(page: str, line: str) -> None:
+    program, *arguments = shlex.split(line)
+    parsers = {"supportbot": build_bot_parser, "supportbot-ingest": build_ingest_parser}
+    parsers[program]().parse_args(arguments)
+
+
+@pytest.mark.parametrize("page", ARTICLES, ids=lambda page: page.stem)
+def test_an_article_names_only_settings_that_exist(page: Path) -> None:
+    known = {"SUPPORTBOT_CONFIG"}
+    for settings in (BotSettings, IngestSettings):
+        for field in settings.model_fields.values():
+            known |= set(variables_of(field))
+    assert set(SETTING.findall(text_of(page))) <= known
+
+
+@pytest.mark.parametrize("page", ARTICLES, ids=lambda page: page.stem)
+def test_a_settings_file_in_an_article_is_valid(page: Path) -> None:
+    for kind, body in FENCE.findall(text_of(page)):
+        if kind == "toml":
+            values = tomllib.loads(body)
+            assert set(values) <= FILE_KEYS
+            for settings in (BotSettings, IngestSettings):
+                known = settings.model_fields.keys() & values.keys()
+                settings.model_validate({name: values[name] for name in known})
+
+
+@pytest.mark.parametrize("page", ARTICLES, ids=lambda page: page.stem)
+def test_an_article_names_only_files_that_exist(page: Path) -> None:
+    for name in re.findall(r"\bdeploy(?:/[\w.-]+)+", text_of(page)):
+        assert (ROOT / name.rstrip(".")).exists()
+
+
+@pytest.mark.parametrize("page", ARTICLES, ids=lambda page: page.stem)
+def test_an_article_names_only_routes_that_exist(page: Path) -> None:
+    services = SimpleNamespace(settings=BotSettings(), answerer=None, threads=None)
+    known = {
+        f"{method} {re.sub('{.*?}', '{id}', route.path)}"
+        for route in create_app(services).routes
+        if isinstance(route, Route)
+        for method in route.methods or ()
+    }
+    assert set(re.findall(r"`((?:GET|POST|DELETE) /[^`]+)`", text_of(page))) <= known
+
+
+@pytest.mark.parametrize("page", ARTICLES, ids=lambda page: page.stem)
+def test_an_article_has_a_title_and_headings_a_customer_can_scan(page: Path) -> None:
+    text = text_of(page)
+    title = re.match(r"---\ntitle: (.+)\n---\n\n# (.+)\n", text)
+    assert title is not None
+    assert title[1] == title[2]
+    assert re.fullmatch(r"[a-z]+(-[a-z]+)*", page.stem)
+    assert text.count("\n## ") >= 2
+
+
+def test_no_two_articles_share_a_title() -> None:
+    titles = [text_of(page).splitlines()[1] for page in ARTICLES]
+    assert len(set(titles)) == len(titles) >= 22
