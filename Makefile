@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps
 LOCKED := $(PIP) --require-hashes -r
 # The local version +cpu exists for the CPU build alone, so CUDA is never pulled.
 TORCH := torch==2.13.0+cpu
@@ -20,7 +20,7 @@ demo: $(VENV)/runtime
 	@echo "Your own documents:  $(BIN)/supportbot-ingest sync FOLDER"
 
 test: check
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
 
 check: $(VENV)/development
 	@$(BIN)/ruff check .

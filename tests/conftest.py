@@ -4,8 +4,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest_asyncio
+from hypothesis import settings
 
 from supportbot.database import Database
+
+settings.register_profile("unhurried", deadline=None)  # machines are noisy
+settings.load_profile("unhurried")
 
 
 @pytest_asyncio.fixture

@@ -170,7 +170,7 @@ BLOCKS = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(BLOCKS, max_size=8).map("\n\n".join), st.sampled_from([24, 64, 256, 8192]))
 def test_no_text_is_lost_and_every_passage_fits(text: str, window: int) -> None:
     made = chunks(text, window=window)
@@ -190,7 +190,7 @@ def test_no_text_is_lost_and_every_passage_fits(text: str, window: int) -> None:
 HEADINGS = st.tuples(st.integers(1, 6), st.text("abcdef", min_size=1, max_size=8))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.tuples(HEADINGS, st.integers(0, 300).map(words)), max_size=12))
 def test_no_heading_is_lost(sections: list[tuple[tuple[int, str], str]]) -> None:
     text = "\n\n".join(f"{'#' * level} {name}\n\n{body}" for (level, name), body in sections)

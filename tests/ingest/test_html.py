@@ -131,7 +131,7 @@ PIECES = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(PIECES, max_size=40))
 def test_any_soup_of_tags_is_read_or_refused(pieces: list[str]) -> None:
     page = "x" + "".join(pieces)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from knowledge.documents import STAFF, Chunk, Scope
@@ -83,20 +83,17 @@ def test_words_of_any_script_become_terms(text: str, terms: list[str]) -> None:
     assert tokenize(text) == terms
 
 
-@settings(deadline=None)
 @given(st.text())
 @example("\ud800")
 def test_any_text_gives_terms_without_spaces(text: str) -> None:
     assert all(term and not any(c.isspace() for c in term) for term in tokenize(text))
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_terms_do_not_depend_on_case(text: str) -> None:
     assert tokenize(text.casefold()) == tokenize(text)
 
 
-@settings(deadline=None)
 @given(st.lists(st.text(alphabet="abcdefgh日本語ไทยαβγ-_./ 0123", max_size=30), max_size=20))
 def test_every_indexed_text_is_found_by_its_own_words(
     tmp_path_factory: pytest.TempPathFactory, texts: list[str]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -410,7 +410,6 @@ RESULTS = st.dictionaries(st.sampled_from("abcdefgh"), st.floats(-1, 50)).map(
 )
 
 
-@settings(deadline=None)
 @given(RESULTS, RESULTS, st.floats(0.1, 0.9))
 def test_fusion_keeps_every_result_once_best_first_between_zero_and_one(
     dense: list[tuple[str, float]], keywords: list[tuple[str, float]], weight: float

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from supportbot.dataset import LabelledQuestion
@@ -57,7 +57,6 @@ def test_no_questions_give_zero_and_no_error() -> None:
 SCORES = st.lists(st.sampled_from([0.0, 0.2, 0.4, 0.6, 0.8, 1.0]), max_size=30)
 
 
-@settings(deadline=None)
 @given(SCORES, SCORES)
 def test_auroc_turns_around_with_the_classes(
     positives: list[float], negatives: list[float]
@@ -77,7 +76,6 @@ def test_auroc_is_one_for_a_clean_cut_and_half_for_none() -> None:
     assert auroc([0.9, 0.4], [0.5]) == 0.5
 
 
-@settings(deadline=None)
 @given(SCORES.filter(bool), SCORES.filter(bool))
 def test_the_curve_runs_from_few_answers_to_all(
     answerable: list[float], unanswerable: list[float]
