@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -31,6 +32,7 @@ def _printable(value: SecretStr) -> SecretStr:
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
+Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], BeforeValidator(_split)]
 Secret = Annotated[SecretStr, AfterValidator(_printable)]
 
 
@@ -135,6 +137,14 @@ class BotSettings(KnowledgeSettings):
         about="how much is logged, as one JSON object a line on standard error",
         valid="debug, info, warning or error",
         default="info",
+    )
+    trusted_proxies: Networks = setting(
+        "SUPPORTBOT_TRUSTED_PROXIES",
+        about="comma-separated addresses or networks of reverse proxies whose `X-Forwarded-For` "
+        "names the visitor",
+        valid="comma-separated IP addresses or networks such as 10.0.0.0/8",
+        shown="none: a visitor is who connects",
+        default=(),
     )
     slack: SlackSettings = setting(
         about="`[slack]` in the file: `audience`",

@@ -159,3 +159,30 @@ def _serve(home: Path, *arguments: str, **settings: str) -> subprocess.Completed
     return subprocess.run(
         command, env=env, capture_output=True, text=True, timeout=120, check=False
     )
+
+
+def test_a_visitor_behind_a_trusted_proxy_is_told_apart_by_its_own_address(
+    tmp_path: Path, shop_home: Path, shop_settings: dict[str, str]
+) -> None:
+    key = "wk_0123456789abcdef"
+    config = tmp_path / "supportbot.toml"
+    config.write_text(f'[[widgets]]\nkey = "{key}"\norigins = ["https://shop.example"]\n')
+    env = environment(
+        shop_home,
+        SUPPORTBOT_CONFIG=str(config),
+        SUPPORTBOT_TRUSTED_PROXIES="127.0.0.1",
+        **shop_settings,
+    )
+
+    def status(visitor: str) -> int:
+        headers = {"X-Widget-Key": key, "X-Forwarded-For": visitor}
+        body = {"question": "hello"}
+        return httpx2.post(
+            f"{bot.url}/v1/answers", json=body, headers=headers, timeout=60
+        ).status_code
+
+    with RunningBot(env) as bot:
+        assert [status("203.0.113.1") for _ in range(21)] == [200] * 20 + [429]
+        assert status("203.0.113.2") == 200
+        # What a visitor claims stands left of what the proxy adds, and does not count.
+        assert status("198.51.100.7, 203.0.113.1") == 429

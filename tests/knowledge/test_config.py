@@ -60,6 +60,7 @@ def test_lists_are_split_at_commas(monkeypatch: pytest.MonkeyPatch) -> None:
         ("SUPPORTBOT_DAILY_BUDGET_USD", "-1"),
         ("SUPPORTBOT_CHROMA_URL", "localhost:8000"),
         ("SUPPORTBOT_LOG_LEVEL", "loud"),
+        ("SUPPORTBOT_TRUSTED_PROXIES", "proxy.internal"),
         ("SLACK_BOT_TOKEN", SECRET),
         ("SLACK_API_URL", "slack.com"),
     ],

@@ -19,6 +19,7 @@ import httpx2
 
 LISTENING = re.compile(r"listening on (http://\S+)")
 START_SECONDS = 120
+SYNC_SECONDS = 900  # with the real model on a busy machine
 STOP_SECONDS = 60
 
 
@@ -33,7 +34,7 @@ def ingest(*arguments: str, env: Mapping[str, str]) -> dict[str, Any]:
     """Run `supportbot-ingest … --json`, see that it exits with 0, and return what it printed."""
     command = [sys.executable, "-m", "ingest.cli", *arguments, "--json"]
     done = subprocess.run(
-        command, env=dict(env), capture_output=True, text=True, timeout=START_SECONDS, check=False
+        command, env=dict(env), capture_output=True, text=True, timeout=SYNC_SECONDS, check=False
     )
     assert done.returncode == 0, done.stderr
     return dict(json.loads(done.stdout))
