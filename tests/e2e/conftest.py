@@ -48,19 +48,19 @@ def shop_home(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path, shop_d
     return home
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def model() -> Iterator[ScriptedModel]:
     with ScriptedModel() as server:
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def slack() -> Iterator[LoopbackSlack]:
     with LoopbackSlack() as server:
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shop_settings(tiny_model: Path, model: ScriptedModel) -> dict[str, str]:
     return {
         "SUPPORTBOT_EMBEDDER": str(tiny_model),
@@ -70,7 +70,7 @@ def shop_settings(tiny_model: Path, model: ScriptedModel) -> dict[str, str]:
     }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def bot(
     shop_home: Path, shop_settings: dict[str, str], slack: LoopbackSlack
 ) -> Iterator[RunningBot]:

@@ -72,6 +72,8 @@ def terminal(
     shop_settings: dict[str, str],
 ) -> Iterator[Callable[..., tuple[int, str, str]]]:
     """Run `supportbot …` with the shop's settings; returns exit code, output and errors."""
+    root = logging.getLogger()
+    before = root.level
     for name, value in {**shop_settings, "SUPPORTBOT_HOME": str(shop_home)}.items():
         monkeypatch.setenv(name, value)
 
@@ -81,7 +83,7 @@ def terminal(
         return code, shown.out, shown.err
 
     yield run
-    logging.basicConfig(handlers=[logging.NullHandler()], force=True)
+    logging.basicConfig(level=before, handlers=[logging.NullHandler()], force=True)
 
 
 def test_the_terminal_shows_checked_text_and_numbered_sources(
