@@ -7,9 +7,10 @@ import contextlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from knowledge.embedder import Embedder, load_embedder
-from knowledge.errors import KnowledgeError
+from knowledge.errors import KnowledgeError, SettingsError
 from knowledge.releases import ReleaseStore
 from knowledge.reranker import load_reranker
 from knowledge.retriever import Retriever
@@ -68,7 +69,7 @@ async def build_services(settings: BotSettings) -> AsyncIterator[Services]:
     Raises:
         SettingsError, EmbedderUnavailable, StateUnavailable: with what to do about it.
     """
-    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _make_home(settings.home)
     async with AsyncExitStack() as stack:
         database = await Database.open(settings.resolved_database_url)
         stack.push_async_callback(database.close)
@@ -89,3 +90,13 @@ async def build_services(settings: BotSettings) -> AsyncIterator[Services]:
         )
         inbox = SqlInbox(database)
         yield Services(settings, database, threads, inbox, embedder, retriever, answerer)
+
+
+def _make_home(home: Path) -> None:
+    try:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise SettingsError(
+            f"SUPPORTBOT_HOME: {home} cannot be made ({error.strerror}); it takes a folder that"
+            " this user may write"
+        ) from None

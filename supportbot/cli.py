@@ -42,9 +42,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.command(options))
     except (SettingsError, WrongUsage) as error:
-        return _complain(str(error), USAGE)
+        return _complain(options, str(error), USAGE)
     except (KnowledgeError, SupportbotError) as error:
-        return _complain(str(error), FAILED)
+        return _complain(options, str(error), FAILED)
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
@@ -226,7 +226,9 @@ def _exit_code(answer: Answer) -> int:
     return FAILED if answer.outcome is Outcome.UNAVAILABLE else DONE
 
 
-def _complain(message: str, code: int) -> int:
+def _complain(options: argparse.Namespace, message: str, code: int) -> int:
+    if getattr(options, "json", False):
+        print(json.dumps({"error": message}))
     print(f"supportbot: {message}", file=sys.stderr)
     return code
 

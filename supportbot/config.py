@@ -31,6 +31,13 @@ def _printable(value: SecretStr) -> SecretStr:
     return value
 
 
+def _without_login(value: HttpUrl) -> HttpUrl:
+    if value.username or value.password:
+        raise ValueError("no user or password")
+    return value
+
+
+Address = Annotated[HttpUrl, AfterValidator(_without_login)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], BeforeValidator(_split)]
 Secret = Annotated[SecretStr, AfterValidator(_printable)]
@@ -74,10 +81,10 @@ class BotSettings(KnowledgeSettings):
         min_length=1,
         max_length=200,
     )
-    model_url: HttpUrl = setting(
+    model_url: Address = setting(
         "SUPPORTBOT_MODEL_URL",
         about="OpenAI-compatible base URL",
-        valid="an http(s) address",
+        valid="an http(s) address without user and password",
         default="https://runapi.ai/v1",
     )
     model_fallbacks: Names = setting(
@@ -126,7 +133,7 @@ class BotSettings(KnowledgeSettings):
         valid="the signing secret of the app's Basic Information page",
         shown="none",
     )
-    slack_api_url: HttpUrl = setting(
+    slack_api_url: Address = setting(
         "SLACK_API_URL",
         about="base URL of the Slack Web API",
         valid="an http(s) address that ends in /api/",

@@ -163,6 +163,8 @@ def _why_skipped(entry: os.DirEntry[str], root: Path) -> str:
     if entry.name.startswith("."):
         return "hidden"
     if entry.is_symlink():
+        if not _exists(Path(entry.path)):
+            return "broken links"
         if entry.is_dir():
             return "linked folders, which are not followed"
         if not Path(os.path.realpath(entry.path)).is_relative_to(os.path.realpath(root)):

@@ -14,7 +14,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from supportbot.config import BotSettings
 from supportbot.web.articles import Article, read_articles
@@ -36,6 +36,7 @@ class Pages:
     def add_to(self, app: FastAPI) -> None:
         """Register the routes."""
         routes: dict[str, Callable[[Request], Any]] = {
+            "/": self._root,
             "/widget.js": self._widget,
             "/assets/{name}": self._asset,
             "/demo": self._demo,
@@ -50,6 +51,9 @@ class Pages:
     @cached_property
     def _articles(self) -> dict[str, Article]:
         return read_articles()
+
+    async def _root(self, request: Request) -> Response:
+        return RedirectResponse("/demo")
 
     async def _widget(self, request: Request) -> Response:
         return _file(request, "widget.js", {"Cross-Origin-Resource-Policy": "cross-origin"})

@@ -145,6 +145,14 @@ def test_a_wrong_start_is_refused_in_one_line(
     assert "Traceback" not in done.stderr
 
 
+def test_a_home_that_cannot_be_made_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    done = _serve(tmp_path / "file" / "home")
+    assert done.returncode == 2
+    assert "SUPPORTBOT_HOME" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
 def test_a_port_in_use_is_named(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

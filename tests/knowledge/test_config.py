@@ -54,6 +54,7 @@ def test_lists_are_split_at_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("RUNAPI_KEY", SECRET),
         ("SUPPORTBOT_MODEL_URL", SECRET),
+        ("SUPPORTBOT_MODEL_URL", "https://user:hunter2@127.0.0.1/v1"),
         ("SUPPORTBOT_DEADLINE_SECONDS", SECRET),
         ("SUPPORTBOT_DEADLINE_SECONDS", "0"),
         ("SUPPORTBOT_DEADLINE_SECONDS", "nan"),
