@@ -90,9 +90,14 @@ class Pipeline:
             listings = self._list(sources)
             if not allow_empty:
                 _refuse_loss(sources, listings, _documents(current))
-            plan = diff(listings, _documents(current), self._embedder.fingerprint)
             names = tuple(source.name for source in sources)
-            return self._carry_out(_Task(plan, current, names, began))
+            try:
+                return self._carry_out(self._task(listings, current, names, began))
+            except StoreDamaged as error:
+                if current is None:
+                    raise
+                self._note_damage(error)
+                return self._carry_out(self._task(listings, None, names, began))
 
     def add(self, sources: Sequence[Source]) -> Report:
         """Add or update what the sources hold, and leave the rest.
@@ -144,8 +149,21 @@ class Pipeline:
         try:
             return self._whole()
         except StoreDamaged as error:
-            self._progress.note(f"{error}; now everything is built anew")
+            self._note_damage(error)
             return None
+
+    def _note_damage(self, error: StoreDamaged) -> None:
+        self._progress.note(f"{error}; now everything is built anew")
+
+    def _task(
+        self,
+        listings: Sequence[Listing],
+        current: Release | None,
+        names: tuple[str, ...],
+        began: float,
+    ) -> _Task:
+        plan = diff(listings, _documents(current), self._embedder.fingerprint)
+        return _Task(plan, current, names, began)
 
     def _whole(self) -> Release | None:
         current = self._store.current()
@@ -168,7 +186,10 @@ class Pipeline:
         if task.plan.is_empty:
             return self._end_unpromoted(task, tally)
         with self._store.begin(
-            embedder=self._embedder, chunker=CHUNKER, sources=task.sources
+            embedder=self._embedder,
+            chunker=CHUNKER,
+            sources=task.sources,
+            is_empty=task.current is None,
         ) as builder:
             for document_id in task.plan.removed:
                 builder.remove(document_id)
@@ -196,8 +217,11 @@ class Pipeline:
                     builder.remove(item.id)
                     tally.removed.add(item.id)
                 tally.failures.append(Failure(item.id, str(error)))
-            except (ParseFailed, ValueError) as error:  # ValueError: unusable vectors
+            except (ParseFailed, ValueError) as error:  # ValueError: of a parser or tokenizer
                 tally.failures.append(Failure(item.id, str(error)))
+        for document_id, reason in builder.embed().items():
+            tally.put.discard(document_id)
+            tally.failures.append(Failure(document_id, reason))
         self._progress.step("documents", len(items), len(items))
 
     def _shape(self, item: Listed) -> tuple[Document, list[Chunk]]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import random
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from types import TracebackType
@@ -14,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from knowledge.cache import CachedEmbedder
-from knowledge.documents import Chunk, Document
+from knowledge.documents import Chunk, Document, content_hash
 from knowledge.embedder import Embedder
-from knowledge.errors import EmbedderMismatch, StoreDamaged, StoreUnavailable
+from knowledge.errors import EmbedderMismatch, EmbedderUnavailable, StoreDamaged, StoreUnavailable
 from knowledge.files import disk_errors
 from knowledge.keywords import KeywordIndex
 from knowledge.manifest import Release, to_json
@@ -26,8 +25,11 @@ from knowledge.vectors import VectorStore
 log = logging.getLogger(__name__)
 
 _BATCH = 2000  # chunks written at a time
-_SAMPLE = 200  # unchanged chunks that a check looks for
-_MENDS = 4  # rounds in which unreachable passages are put into the graph again
+_WAITING = 256  # texts that are embedded together, if that many are put
+_SAMPLE = 200  # chunks of a whole release that a check looks for
+_OLD = 1000  # unchanged chunks that a new release is searched for at least,
+_PER_NEW = 5  # and how many of them for each new one, which can cut the others off
+_MENDS = 4  # rounds, each of which has to halve them, in which unreached passages are put in again
 _EMBEDDED_AGAIN = 4  # passages whose vectors a check computes anew
 _ALIKE = 0.99  # least cosine of two vectors of one text, computed in different batches
 
@@ -65,6 +67,8 @@ class ReleaseBuilder:
         # The parent's vectors, and the documents that stand in them and not yet in the draft.
         self._source = source
         self._to_carry = set(self._documents) if source else set()
+        self._waiting: dict[str, tuple[Document, Sequence[Chunk]]] = {}
+        self._failed: dict[str, str] = {}
         self._written: set[str] = set()
         self._pending: list[tuple[Chunk, Vector]] = []
         self._dropped: list[str] = []
@@ -94,34 +98,43 @@ class ReleaseBuilder:
         return max(0, chunks - self.embedded)
 
     def put(self, document: Document, chunks: Sequence[Chunk]) -> None:
-        """Add a document, or put it in the place of what it was; its vectors are computed here.
+        """Add a document, or put it in the place of what it was.
+
+        Its vectors are computed with those of others, here or later: `embed` tells what failed.
 
         Raises:
-            ValueError: two chunks have one id, or the embedder gave unusable vectors; the release
-                holds of this document what it held before.
+            EmbedderUnavailable: as `embed`.
             StoreUnavailable: the disk is full or not writable; nothing can be finished.
         """
-        ids = tuple(chunk.id for chunk in chunks)
-        if len(set(ids)) < len(ids):
-            raise ValueError(f"{document.id}: two of its passages have the same id")
-        with disk_errors(self._shelf.where):
-            if document.id in self._written:
-                self._flush()
-            same = self._unchanged(document.id, chunks)
-            new = [chunk for chunk in chunks if chunk.id not in same]
-            try:
-                vectors = self._embedder.embed([chunk.indexed_text for chunk in new])
-            except ValueError as error:
-                raise ValueError(f"{document.id}: the embedder gave {error}") from error
-            self._drop(document.id, same)
-            self._pending += zip(new, vectors, strict=True)
-            self._documents[document.id] = replace(document, chunk_ids=ids)
-            self._written.add(document.id)
-            if len(self._pending) >= _BATCH:
-                self._flush()
+        if document.id in self._waiting:
+            self.embed()
+        self._waiting[document.id] = document, chunks
+        if sum(len(chunks) for _, chunks in self._waiting.values()) >= _WAITING:
+            self.embed()
+
+    def embed(self) -> dict[str, str]:
+        """Compute the vectors that are still wanted.
+
+        Returns:
+            Why documents could not be put, by id; the release holds of them what it held before.
+
+        Raises:
+            EmbedderUnavailable: not one document could be embedded, for that reason.
+            StoreUnavailable: the disk is full or not writable; nothing can be finished.
+        """
+        waiting, self._waiting = list(self._waiting.values()), {}
+        if waiting:
+            with disk_errors(self._shelf.where):
+                try:
+                    self._take(waiting)
+                except (ValueError, EmbedderUnavailable):
+                    self._take_each(waiting)
+        return dict(self._failed)
 
     def remove(self, document_id: str) -> None:
         """Remove a document; one that is not there is passed over."""
+        self._waiting.pop(document_id, None)
+        self._failed.pop(document_id, None)
         with disk_errors(self._shelf.where):
             if document_id in self._written:
                 self._flush()
@@ -132,11 +145,15 @@ class ReleaseBuilder:
         """Write the indexes, check them, and make the release; it is not current yet.
 
         All that is not as its parent held it is looked for with its own vector, and a sample of
-        the rest; everything, if the indexes were built anew. What fails is built anew once.
+        the rest; everything, if the indexes were built anew. Where something disagrees they are
+        built anew once. What the index of vectors does not lead to is put in again, and listed in
+        the release if that does not help.
 
         Raises:
+            EmbedderUnavailable: as `embed`.
             StoreDamaged: the check failed again on indexes that were just built anew.
         """
+        self.embed()
         with disk_errors(self._shelf.where):
             self._carry()
             self._draft.settle()
@@ -145,12 +162,60 @@ class ReleaseBuilder:
                 # Chroma writes into an emptied index whenever it is opened, which breaks the seal.
                 release = self._build_anew(release)
             try:
-                self._check(release)
+                release = self._checked(release)
             except StoreDamaged as error:
                 log.warning("%s; the indexes are built anew", error)
-                release = self._build_anew(release)
+                release = self._checked(self._build_anew(release))
             self._draft.publish(to_json(release))
             return release
+
+    def _take(self, waiting: Sequence[tuple[Document, Sequence[Chunk]]]) -> None:
+        """Put these documents; if one of them cannot be, none is.
+
+        Raises:
+            ValueError: two chunks have one id, or the embedder gave unusable vectors.
+        """
+        if any(document.id in self._written for document, _ in waiting):
+            self._flush()
+        new = []
+        for document, chunks in waiting:
+            if len({chunk.id for chunk in chunks}) < len(chunks):
+                raise ValueError("two of its passages have the same id")
+            same = self._unchanged(document.id, chunks)
+            new.append([chunk for chunk in chunks if chunk.id not in same])
+        texts = [chunk.indexed_text for chunks in new for chunk in chunks]
+        vectors = iter(self._embedder.embed(texts))
+        for (document, chunks), fresh in zip(waiting, new, strict=True):
+            self._take_in(document, chunks, [(chunk, next(vectors)) for chunk in fresh])
+
+    def _take_each(self, waiting: Sequence[tuple[Document, Sequence[Chunk]]]) -> None:
+        """Put those of these documents that can be, and keep why the others cannot."""
+        unavailable: list[EmbedderUnavailable] = []
+        for document, chunks in waiting:
+            try:
+                self._take([(document, chunks)])
+            except (ValueError, EmbedderUnavailable) as error:
+                self._failed[document.id] = str(error)
+                if isinstance(error, EmbedderUnavailable):
+                    unavailable.append(error)
+        if unavailable and len(unavailable) == len(waiting):
+            raise unavailable[0]  # it is the model, not the documents
+
+    def _take_in(
+        self,
+        document: Document,
+        chunks: Sequence[Chunk],
+        fresh: Sequence[tuple[Chunk, Vector]],
+    ) -> None:
+        """Put a document of which the draft holds all chunks but the fresh ones."""
+        ids = tuple(chunk.id for chunk in chunks)
+        self._drop(document.id, {*ids} - {chunk.id for chunk, _ in fresh})
+        self._pending += fresh
+        self._documents[document.id] = replace(document, chunk_ids=ids)
+        self._written.add(document.id)
+        self._failed.pop(document.id, None)
+        if len(self._pending) >= _BATCH:
+            self._flush()
 
     def _unchanged(self, document_id: str, chunks: Sequence[Chunk]) -> set[str]:
         """Return the ids of those chunks that the draft holds just so."""
@@ -206,9 +271,7 @@ class ReleaseBuilder:
         with self._draft.begin_anew() as source:
             self._copy(sorted(release.chunk_ids), source)
             self._draft.settle()
-        release = replace(release, rebuilt=True, churn=0)
-        self._check(release)
-        return release
+        return replace(release, rebuilt=True, churn=0)
 
     def _described(self) -> Release:
         return replace(
@@ -218,23 +281,40 @@ class ReleaseBuilder:
             churn=0 if self._release.rebuilt else self._release.churn + self._churn,
         )
 
-    def _check(self, release: Release) -> None:
-        """Check the settled draft; what a search does not find is put into the graph again."""
-        ids = release.chunk_ids
-        if not release.rebuilt and self.parent is not None:
-            old = ids & self.parent.chunk_ids
-            ids = (ids - old) | (ids & self._rewritten) | set(sample(old))
+    def _checked(self, release: Release) -> Release:
+        """Check the settled draft; return the release with what a search of it does not reach."""
+        looked_for = self._suspects(release)
+        missed = self._missed(release, looked_for)
+        if (
+            missed and len(looked_for) < release.chunk_count
+        ):  # where some are out of reach, others are too
+            looked_for = release.chunk_ids
+            missed = self._missed(release, looked_for)
+        before = 2 * len(missed)
         for _ in range(_MENDS):
-            with ExitStack() as stack:
-                vectors, keywords = self._draft.open(stack)
-                missed = check(release, ids, vectors, keywords, self._embedder.embedder)
-            if not missed:
-                return
-            log.info("release %s: a search does not find %s", release.id, ", ".join(missed))
+            if not missed or 2 * len(missed) > before:
+                break
+            before = len(missed)
             self._draft.reopen()
             _put_again(self._draft.vectors, missed)
             self._draft.settle()
-        raise disagreement(release, f"a search does not find {len(missed)} passages")
+            missed = self._missed(release, looked_for)
+        if missed:
+            log.info("release %s: %d passages are searched exactly", release.id, len(missed))
+        return replace(release, unreached=tuple(sorted(missed)))
+
+    def _suspects(self, release: Release) -> set[str]:
+        """Return the ids to look for; all, where a search did not reach all before."""
+        ids = release.chunk_ids
+        if release.rebuilt or self.parent is None or self.parent.unreached:
+            return ids
+        new = (ids - self.parent.chunk_ids) | (ids & self._rewritten)
+        return new.union(sample(release, max(_OLD, _PER_NEW * len(new))))
+
+    def _missed(self, release: Release, looked_for: Iterable[str]) -> list[str]:
+        with ExitStack() as stack:
+            vectors, keywords = self._draft.open(stack)
+            return check(release, looked_for, vectors, keywords, self._embedder.embedder)
 
 
 def _put_again(vectors: VectorStore, chunk_ids: Sequence[str]) -> None:
@@ -275,9 +355,12 @@ def check(
     return vectors.unreachable(ids)
 
 
-def sample(chunk_ids: Collection[str]) -> list[str]:
-    """Return at most 200 ids, others at every call."""
-    return random.sample(sorted(chunk_ids), min(len(chunk_ids), _SAMPLE))
+def sample(release: Release, count: int = _SAMPLE) -> list[str]:
+    """Return some of the chunk ids, the same ones for a release at every call.
+
+    More of them begin with those that fewer are, so that what was checked is found good again.
+    """
+    return sorted(release.chunk_ids, key=lambda id_: content_hash(release.id + id_))[:count]
 
 
 def _check_vectors(

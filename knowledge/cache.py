@@ -151,9 +151,13 @@ class CachedEmbedder:
 
 def _check_vectors(vectors: NDArray[np.float32], shape: tuple[int, int]) -> None:
     if np.shape(vectors) != shape:
-        raise ValueError(f"vectors of shape {np.shape(vectors)} instead of {shape}")
+        raise ValueError(
+            f"the embedder gave vectors of shape {np.shape(vectors)} instead of {shape}"
+        )
     if not np.isfinite(vectors).all() or not np.any(vectors, axis=1).all():
-        raise ValueError("vectors with zero length or with values that are no numbers")
+        raise ValueError(
+            "the embedder gave vectors of length zero, or with values that are no numbers"
+        )
 
 
 def _connect(path: Path) -> sqlite3.Connection:

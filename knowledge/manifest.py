@@ -11,7 +11,7 @@ from typing import Any
 from knowledge.documents import Document, content_hash
 from knowledge.errors import StoreDamaged
 
-VERSION = 1
+VERSION = 2  # 1: has no `unreached`
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,7 @@ class Release:
     chunk_count: int
     rebuilt: bool  # its indexes were built anew, not as a copy of its parent's and the difference
     churn: int = 0  # chunks removed from its indexes since they were last built anew
+    unreached: tuple[str, ...] = ()  # chunks that its index of vectors does not lead to
 
     @property
     def chunk_ids(self) -> set[str]:
@@ -85,6 +86,7 @@ def _release(body: dict[str, Any]) -> Release:
         "created_at": datetime.fromisoformat(body["created_at"]),
         "sources": tuple(body["sources"]),
         "documents": documents,
+        "unreached": tuple(body.get("unreached", ())),
     }
     return Release(**{**body, **changed})
 

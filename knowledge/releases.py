@@ -161,6 +161,7 @@ class ReleaseStore:
             self._count(release.id, 1)
             stack.callback(self._count, release.id, -1)
             vectors, keywords = self._shelf.open(release.id, release.audience_sets, stack)
+            vectors.search_exactly(release.unreached)
             return OpenRelease(release, vectors, keywords, stack.pop_all())
 
     @contextmanager
@@ -193,23 +194,29 @@ class ReleaseStore:
             lock.release()
 
     def begin(
-        self, *, embedder: Embedder, chunker: str, sources: Sequence[str], rebuild: bool = False
+        self,
+        *,
+        embedder: Embedder,
+        chunker: str,
+        sources: Sequence[str],
+        rebuild: bool = False,
+        is_empty: bool = False,
     ) -> ReleaseBuilder:
         """Begin a release that holds what the current one holds; call it under `lock`.
 
         Its indexes are a copy to be changed; they are built anew if asked for, if the embedder or
-        the chunker is another one, or if much was removed from them. A current release that is
-        damaged counts as none, so that every document has to be put again.
+        the chunker is another one, or if much was removed from them. With `is_empty` it holds
+        nothing and the current release is not even looked at.
+
+        Raises:
+            StoreDamaged: the current release cannot be read; begin an empty one.
         """
         if not self._is_locked:
             raise RuntimeError("begin() is called under lock()")
         with disk_errors(self._home):
             self._sweep()
-            try:
-                return self._builder(self.current(), embedder, chunker, sources, rebuild)
-            except StoreDamaged as error:
-                log.warning("%s; every document is read again", error)
-                return self._builder(None, embedder, chunker, sources, rebuild)
+            parent = None if is_empty else self.current()
+            return self._builder(parent, embedder, chunker, sources, rebuild)
 
     def check_files(self, release_id: str) -> None:
         """Check that the files of a release are what was written, without opening its vectors.
@@ -232,8 +239,7 @@ class ReleaseStore:
         """
         with self.open(release_id) as opened:
             release = opened.release
-            ids = sample(release.chunk_ids)
-            missed = check(release, ids, opened.vectors, opened.keywords, embedder)
+            missed = check(release, sample(release), opened.vectors, opened.keywords, embedder)
             if missed:
                 raise disagreement(release, f"a search does not find {len(missed)} passages")
 

@@ -22,13 +22,7 @@ from knowledge.errors import ReleaseNotFound, StoreDamaged
 from knowledge.files import disk_errors
 from knowledge.keywords import KeywordIndex
 from knowledge.shelf import RELEASE_ID
-from knowledge.vectors import (
-    MANY_NEIGHBOURS,
-    NEIGHBOURS,
-    AudienceSets,
-    ChromaServer,
-    VectorStore,
-)
+from knowledge.vectors import AudienceSets, ChromaServer, VectorStore
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +71,7 @@ class ServerDraft:
         old = f"{self._name}-old"
         self._server.rename(self._name, old)
         shutil.rmtree(self._folder)
-        self._open_empty(MANY_NEIGHBOURS)
+        self._open_empty()
         yield self._server.open(old)
         self._server.delete(old)
 
@@ -93,8 +87,8 @@ class ServerDraft:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._server.delete(self._name)
 
-    def _open_empty(self, neighbours: int = NEIGHBOURS) -> None:
-        self.vectors = self._server.create(self._name, neighbours)
+    def _open_empty(self) -> None:
+        self.vectors = self._server.create(self._name)
         self.keywords = KeywordIndex.open(self._folder)
 
 

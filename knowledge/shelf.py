@@ -18,8 +18,6 @@ from knowledge.errors import ReleaseNotFound, StoreDamaged
 from knowledge.files import disk_errors, sync, write_whole
 from knowledge.keywords import KeywordIndex
 from knowledge.vectors import (
-    MANY_NEIGHBOURS,
-    NEIGHBOURS,
     AudienceSets,
     VectorStore,
     check_seal,
@@ -50,10 +48,7 @@ class Draft(Protocol):
         """Open both indexes for writing again, after `settle`."""
 
     def begin_anew(self) -> AbstractContextManager[VectorStore]:
-        """Begin both indexes anew, after `settle`; lends what the vectors were, to read from.
-
-        The graph gets more links, since it is done where the usual ones did not suffice.
-        """
+        """Begin both indexes anew, after `settle`; lends what the vectors were, to read from."""
 
     def publish(self, manifest: str) -> None:
         """Turn the settled draft into a whole release, in one step."""
@@ -164,15 +159,12 @@ class LocalDraft:
 
     @contextmanager
     def begin_anew(self) -> Iterator[VectorStore]:
-        """Begin both indexes anew, after `settle`; lends what the vectors were, to read from.
-
-        The graph gets more links, since it is done where the usual ones did not suffice.
-        """
+        """Begin both indexes anew, after `settle`; lends what the vectors were, to read from."""
         old = self._folder / "old"
         self._chroma.rename(old)
         shutil.rmtree(self._keywords)
         with closing(open_vectors(old)) as vectors:
-            self._open_empty(MANY_NEIGHBOURS)
+            self._open_empty()
             yield vectors
         shutil.rmtree(old)
 
@@ -194,8 +186,8 @@ class LocalDraft:
         self.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _open_empty(self, neighbours: int = NEIGHBOURS) -> None:
-        self.vectors = create_vectors(self._chroma, neighbours)
+    def _open_empty(self) -> None:
+        self.vectors = create_vectors(self._chroma)
         self.keywords = KeywordIndex.open(self._keywords)
 
 

@@ -21,6 +21,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
@@ -32,9 +33,10 @@ from knowledge.documents import STAFF, Chunk, Scope
 from knowledge.errors import StoreDamaged, StoreUnavailable
 
 COLLECTION = "chunks"
-# Of 2,100 texts that were nearly alike, Chroma's 16 neighbours left up to 35 out of reach, 32 none.
-NEIGHBOURS = 32
-MANY_NEIGHBOURS = 64
+# Links a vector in the graph (M of HNSW, doi 10.1109/TPAMI.2018.2889473). Of 2,100 texts that were
+# nearly alike, Chroma's 16 left up to 35 out of reach, 32 none. No number of them reaches all
+# among thousands of equal texts: 64 take minutes there, and `search_exactly` does.
+_NEIGHBOURS = 32
 _DATABASE = "chroma.sqlite3"
 _SEAL = "seal.json"
 _BATCH = 1000  # records a call: Chroma takes 5,461 in a write, its server 40 MiB in a request
@@ -81,6 +83,12 @@ class VectorStore(Protocol):
     def unreachable(self, chunk_ids: Sequence[str]) -> list[str]:
         """Return those of the ids that a search with their own vector does not find."""
 
+    def search_exactly(self, chunk_ids: Sequence[str]) -> None:
+        """Hold these chunks in memory and compare every query with each; unknown ones are skipped.
+
+        For a store that is only read from now on. It replaces what was given before.
+        """
+
     def count(self) -> int:
         """Return how many chunks there are."""
 
@@ -102,6 +110,8 @@ class ChromaVectors:
         self._where = where  # for error messages
         self._close = close
         self._audience_sets = audience_sets
+        self._beside: list[Chunk] = []  # are searched exactly, by these vectors
+        self._beside_vectors = np.empty((0, 0), dtype=np.float32)
 
     def add(self, chunks: Sequence[Chunk], vectors: NDArray[np.float32]) -> None:
         """Add chunks whose ids are not in the store, with their L2-normalised vectors."""
@@ -135,7 +145,22 @@ class ChromaVectors:
             )
         rows = zip(*(found[key][0] for key in ("ids", "metadatas", "distances")), strict=True)
         hits = [(self._chunk(*row), 1.0 - float(distance)) for *row, distance in rows]
-        return [(chunk, cosine) for chunk, cosine in hits if scope.allows(chunk.audiences)]
+        hits = [(chunk, cosine) for chunk, cosine in hits if scope.allows(chunk.audiences)]
+        return self._with_beside(hits, vector, scope, limit) if self._beside else hits
+
+    def _with_beside(
+        self,
+        hits: list[tuple[Chunk, float]],
+        vector: NDArray[np.float32],
+        scope: Scope,
+        limit: int,
+    ) -> list[tuple[Chunk, float]]:
+        """Return the best of what the index found and of what is searched exactly."""
+        cosines = self._beside_vectors @ vector
+        nearest = ((self._beside[at], float(cosines[at])) for at in np.argsort(-cosines))
+        allowed = (hit for hit in nearest if scope.allows(hit[0].audiences))
+        both = {hit[0].id: hit for hit in [*hits, *islice(allowed, limit)]}
+        return sorted(both.values(), key=lambda hit: -hit[1])[:limit]
 
     def get(self, chunk_ids: Sequence[str]) -> dict[str, Chunk]:
         """Return those of the chunks that exist, by id."""
@@ -170,7 +195,8 @@ class ChromaVectors:
             own = self.vectors(batch)
             missed += [chunk_id for chunk_id in batch if chunk_id not in own]
             missed += self._not_nearest(own)
-        return missed
+        beside = {chunk.id for chunk in self._beside}
+        return [chunk_id for chunk_id in missed if chunk_id not in beside]
 
     def _not_nearest(self, own: dict[str, NDArray[np.float32]]) -> list[str]:
         if not own:
@@ -185,6 +211,16 @@ class ChromaVectors:
             for chunk_id, ids, distances in rows
             if chunk_id not in ids and not (len(distances) == _NEAREST and max(distances) < _SAME)
         ]
+
+    def search_exactly(self, chunk_ids: Sequence[str]) -> None:
+        """Hold these chunks in memory and compare every query with each; unknown ones are skipped.
+
+        For a store that is only read from now on. It replaces what was given before.
+        """
+        own = self.vectors(chunk_ids)
+        chunks = self.get(list(own))
+        self._beside_vectors = np.array([own[id_] for id_ in chunks], dtype=np.float32)
+        self._beside = list(chunks.values())
 
     def count(self) -> int:
         """Return how many chunks there are."""
@@ -243,10 +279,10 @@ class ChromaServer:
         with _translated(self.url):
             return [model.name for model in self._api().list_collections()]
 
-    def create(self, name: str, neighbours: int = NEIGHBOURS) -> ChromaVectors:
-        """Create a collection; links a vector as in `create_vectors`."""
+    def create(self, name: str) -> ChromaVectors:
+        """Create a collection."""
         with _translated(self.url):
-            model = self._api().create_collection(name, configuration=_configuration(neighbours))
+            model = self._api().create_collection(name, configuration=_configuration())
             return self._vectors(model, None)
 
     def open(self, name: str, audience_sets: AudienceSets | None = None) -> ChromaVectors:
@@ -330,17 +366,13 @@ class ChromaServer:
             return self._connected
 
 
-def create_vectors(folder: Path, neighbours: int = NEIGHBOURS) -> ChromaVectors:
+def create_vectors(folder: Path) -> ChromaVectors:
     """Create an empty store in a new folder.
-
-    Args:
-        folder: where it will stand.
-        neighbours: links a vector in the graph (M of HNSW, doi 10.1109/TPAMI.2018.2889473).
 
     Raises:
         StoreUnavailable: the folder cannot be written.
     """
-    return _open(folder, lambda client: _create(client, neighbours))
+    return _open(folder, _create)
 
 
 def edit_vectors(folder: Path) -> ChromaVectors:
@@ -458,18 +490,17 @@ def _settings(**values: Any) -> Any:
     return Settings(_env_file=None, anonymized_telemetry=False, **values)  # type: ignore[call-arg]
 
 
-def _create(client: Any, neighbours: int) -> Any:
-    configuration = _configuration(neighbours)
+def _create(client: Any) -> Any:
     return client.create_collection(
-        COLLECTION, configuration=configuration, embedding_function=None
+        COLLECTION, configuration=_configuration(), embedding_function=None
     )
 
 
-def _configuration(neighbours: int) -> dict[str, Any]:
+def _configuration() -> dict[str, Any]:
     return {
         "hnsw": {
             "space": "cosine",
-            "max_neighbors": neighbours,
+            "max_neighbors": _NEIGHBOURS,
             "ef_search": 400,
             "sync_threshold": 1,
         }

@@ -86,6 +86,9 @@ class MemoryVectors:
     def unreachable(self, chunk_ids: Sequence[str]) -> list[str]:
         return [id_ for id_ in chunk_ids if id_ not in self.rows]
 
+    def search_exactly(self, chunk_ids: Sequence[str]) -> None:
+        """Do nothing, as all are searched exactly."""
+
     def count(self) -> int:
         return len(self.rows)
 

@@ -138,3 +138,43 @@ def test_every_passage_is_found_by_its_own_vector(store: VectorStore) -> None:
     store.add(chunks, vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
     assert store.unreachable([c.id for c in chunks]) == []
     assert store.unreachable(["c1", "unknown"]) == ["unknown"]
+
+
+@pytest.fixture
+def boilerplate(store: VectorStore) -> tuple[VectorStore, NDArray[np.float32]]:
+    """740 equal passages and 300 others, those that the index does not reach searched exactly."""
+    rng = np.random.default_rng(0)
+    vectors = np.vstack([np.repeat(rng.normal(size=(1, 384)), 740, 0), rng.normal(size=(300, 384))])
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    chunks = [chunk(f"c{i}", STAFF if i % 2 else "public") for i in range(len(vectors))]
+    store.add(chunks, vectors)
+    store.search_exactly(store.unreachable([c.id for c in chunks]))
+    return store, vectors
+
+
+def test_every_passage_beside_boilerplate_is_found_by_its_own_vector(
+    boilerplate: tuple[VectorStore, NDArray[np.float32]],
+) -> None:
+    store, vectors = boilerplate
+    assert store.unreachable([f"c{i}" for i in range(len(vectors))]) == []
+    for i in range(740, len(vectors)):
+        best, cosine = store.query(vectors[i], Scope.of(STAFF), 1)[0]
+        assert (best.id, cosine) == (f"c{i}", pytest.approx(1, abs=1e-4))
+    found = store.query(vectors[0], Scope.of(STAFF), 50)
+    assert len({hit.id for hit, _ in found}) == 50
+    assert all(cosine == pytest.approx(1, abs=1e-4) for _, cosine in found)
+
+
+def test_what_is_searched_exactly_is_searched_within_the_scope_and_the_limit(
+    store: VectorStore,
+) -> None:
+    chunks = [chunk("a", "public"), chunk("b", STAFF), chunk("c", "public"), chunk("d", "public")]
+    store.add(chunks, np.stack([direction(1, i) for i in range(4)]))
+    store.search_exactly(["b", "c", "unknown"])
+    found = store.query(direction(1), Scope(), 2)
+    assert [hit.id for hit, _ in found] == ["a", "c"]
+    assert [cosine for _, cosine in found] == pytest.approx([1, 0.447], abs=1e-3)
+    assert [hit.id for hit, _ in store.query(direction(1), Scope.of(STAFF), 9)] == list("abcd")
+    assert store.query(direction(1), Scope(frozenset()), 2) == []
+    store.search_exactly([])
+    assert [hit.id for hit, _ in store.query(direction(1), Scope(), 9)] == list("acd")

@@ -1,7 +1,12 @@
 from __future__ import annotations
 
+import json
+import shutil
 import threading
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,9 +17,10 @@ from ingest.pipeline import Pipeline
 from ingest.report import Report
 from ingest.sources.base import Labels
 from ingest.sources.files import FileSource
-from knowledge.documents import Chunk, Scope
+from knowledge.documents import Chunk, Scope, content_hash
 from knowledge.errors import StoreBusy, StoreDamaged
 from knowledge.releases import ReleaseStore
+from knowledge.vectors import edit_vectors, seal
 from tests.fakes import HashEmbedder
 
 
@@ -302,18 +308,95 @@ def test_a_release_whose_manifest_is_damaged_is_built_anew_from_the_sources(base
     assert len(base.chunks()) == 4
 
 
+def cut_short(name: str) -> Callable[[Path], None]:
+    """Return what leaves half of a file of a release."""
+
+    def harm(release: Path) -> None:
+        path = next(release.rglob(name))
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+    return harm
+
+
+def manifest_of(change: Callable[[dict[str, Any]], object]) -> Callable[[Path], None]:
+    """Return what gives a release a manifest that is well written, in another format."""
+
+    def harm(release: Path) -> None:
+        path = release / "manifest.json"
+        manifest = json.loads(path.read_text())
+        change(manifest)
+        body = json.dumps(manifest["release"], sort_keys=True)
+        path.write_text(json.dumps({**manifest, "sha256": content_hash(body)}))
+
+    return harm
+
+
+def lose_the_keywords(release: Path) -> None:
+    shutil.rmtree(release / "keywords")
+
+
+def zero_the_cache(release: Path) -> None:
+    cache = release.parents[1] / "embeddings.sqlite"
+    cache.write_bytes(b"\0" * cache.stat().st_size)
+
+
+HARMS = {
+    "a newer manifest": manifest_of(lambda manifest: manifest.update(version=99)),
+    "a manifest that lacks something": manifest_of(lambda m: m["release"].pop("chunker")),
+    "a manifest that holds more": manifest_of(lambda m: m["release"].update(colour="red")),
+    "half a manifest": cut_short("manifest.json"),
+    "half a database": cut_short("chroma.sqlite3"),
+    "half a graph": cut_short("data_level0.bin"),
+    "half a list of words": cut_short("meta.json"),
+    "no seal": lambda release: (release / "chroma" / "seal.json").unlink(),
+    "no keywords": lose_the_keywords,
+    "an empty cache": zero_the_cache,
+    "no current release": shutil.rmtree,
+    "no pointer": lambda release: (release.parents[1] / "current").write_bytes(b"\0"),
+}
+
+
 @pytest.mark.parametrize("is_changed", [True, False])
-def test_a_release_whose_index_is_damaged_is_built_anew_from_the_sources(
-    base: Base, is_changed: bool
+@pytest.mark.parametrize("name", HARMS)
+def test_no_damage_keeps_a_sync_from_building_all_anew_from_the_sources(
+    base: Base, name: str, is_changed: bool
 ) -> None:
     first = base.sync()
     assert first.release is not None
-    database = base.home / "releases" / first.release / "chroma" / "chroma.sqlite3"
-    database.write_bytes(database.read_bytes()[:5000])
-    if is_changed:
-        base.write("a.md", "# Apples\n\nApples are blue.\n\n## Price\n\nThey cost 3 EUR.")
+    HARMS[name](base.home / "releases" / first.release)
+    price = "They cost 4 EUR." if is_changed else "They cost 3 EUR."
+    base.write("a.md", f"# Apples\n\nApples are red.\n\n## Price\n\n{price}")
+    base.store = ReleaseStore(base.home)
+    base.pipeline = Pipeline(base.store, base.embedder, base.progress)
+    report = base.sync()
+    assert report.exit_code == 0
+    assert base.chunks().keys() == {
+        *("Apples are red.", price, "Bananas are yellow.", "Cherries are small.")
+    }
+    assert base.sync().release == report.release
+
+
+@pytest.mark.parametrize("is_rebuilt", [True, False])
+def test_a_release_that_lost_a_passage_under_its_seal_is_built_anew_from_the_sources(
+    base: Base, is_rebuilt: bool
+) -> None:
+    base.sync()
+    if is_rebuilt:  # so much was removed that the next indexes are built out of the old ones
+        base.write("a.md", "# Apples\n\nApples are small.")
+        base.write("b.html", "<title>Bananas</title><p>Bananas are long.")
+        base.sync()
+    with base.store.open() as opened:
+        [lost] = [c for c in opened.vectors.ids() if "Cherries" in opened.vectors.get([c])[c].text]
+        folder = base.home / "releases" / opened.release.id / "chroma"
+    with closing(edit_vectors(folder)) as vectors:
+        vectors.remove([lost])
+    seal(folder)
+    base.write("a.md", "# Apples\n\nApples are blue.")
+    base.write("b.html", "<title>Bananas</title><p>Bananas are green.")
     assert base.sync().promoted
-    assert len(base.chunks()) == 4
+    assert base.chunks().keys() == {
+        *("Apples are blue.", "Bananas are green.", "Cherries are small.")
+    }
 
 
 def test_adding_to_a_damaged_release_never_drops_the_rest(base: Base) -> None:

@@ -40,12 +40,17 @@ def build(
     *,
     chunker: str = "1",
     rebuild: bool = False,
+    is_empty: bool = False,
     promote: bool = True,
 ) -> Release:
     """Make a release with these changes, as a sync does."""
     with store.lock():
         with store.begin(
-            embedder=embedder, chunker=chunker, sources=["docs"], rebuild=rebuild
+            embedder=embedder,
+            chunker=chunker,
+            sources=["docs"],
+            rebuild=rebuild,
+            is_empty=is_empty,
         ) as builder:
             for shaped in put:
                 builder.put(*shaped)

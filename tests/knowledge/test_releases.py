@@ -1,24 +1,27 @@
 from __future__ import annotations
 
 import json
-import logging
+import random
 import re
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from knowledge.documents import STAFF, Scope
+from knowledge.documents import STAFF, Scope, content_hash
 from knowledge.errors import (
     EmbedderMismatch,
+    EmbedderUnavailable,
     ReleaseNotFound,
     StoreBusy,
     StoreDamaged,
     StoreUnavailable,
 )
 from knowledge.keywords import KeywordIndex
+from knowledge.manifest import to_json
 from knowledge.releases import KEPT_RELEASES, Failure, ReleaseStore
 from knowledge.vectors import edit_vectors, seal
 from tests.fakes import HashEmbedder
@@ -192,22 +195,88 @@ def test_an_unusable_vector_fails_its_document_and_nothing_else(
 
     build(store, embedder, [REFUND])
     with store.lock(), store.begin(embedder=Sick(), chunker="1", sources=[]) as builder:
-        with pytest.raises(ValueError, match=r"refund\.md: the embedder gave vectors"):
-            builder.put(*document("refund.md", "a sick text"))
+        builder.put(*document("refund.md", "a sick text"))
         builder.put(*INSTALL)
+        failed = builder.embed()
         store.promote(builder.finish().id)
+    assert failed.keys() == {"refund.md"}
+    assert "the embedder gave vectors" in failed["refund.md"]
     assert "Refunds take five days." in texts(store).values()
+    assert len(texts(store)) == 3
+
+
+class Away(HashEmbedder):
+    """Cannot be had for some texts."""
+
+    def embed_documents(self, texts: list[str]) -> np.ndarray:
+        if any("away" in text for text in texts):
+            raise EmbedderUnavailable("the model is away")
+        return super().embed_documents(texts)
+
+
+def test_an_embedder_that_fails_one_document_fails_no_other(
+    store: ReleaseStore, embedder: HashEmbedder
+) -> None:
+    build(store, embedder, [REFUND])
+    with store.lock(), store.begin(embedder=Away(), chunker="1", sources=[]) as builder:
+        builder.put(*document("refund.md", "far away"))
+        builder.put(*INSTALL)
+        assert builder.embed() == {"refund.md": "the model is away"}
+        builder.put(*document("refund.md", "Refunds take six days."))
+        assert builder.embed() == {}
+        store.promote(builder.finish().id)
+    assert "Refunds take six days." in texts(store).values()
+    assert len(texts(store)) == 3
+
+
+def test_an_embedder_that_is_not_there_is_no_fault_of_the_documents(
+    store: ReleaseStore, embedder: HashEmbedder
+) -> None:
+    build(store, embedder, [REFUND])
+    with (
+        store.lock(),
+        store.begin(embedder=Away(), chunker="1", sources=[]) as builder,
+        pytest.raises(EmbedderUnavailable, match="away"),
+    ):
+        builder.put(*document("refund.md", "far away", *["away"] * 400))
+    assert "Refunds take five days." in texts(store).values()
+
+
+def test_the_passages_of_many_documents_are_embedded_together(
+    store: ReleaseStore, embedder: HashEmbedder
+) -> None:
+    calls = []
+
+    class Counting(HashEmbedder):
+        def embed_documents(self, texts: list[str]) -> np.ndarray:
+            calls.append(len(texts))
+            return super().embed_documents(texts)
+
+    pages = [document(f"p{i}.md", f"text number {i}", f"end {i}") for i in range(300)]
+    with store.lock(), store.begin(embedder=Counting(), chunker="1", sources=[]) as builder:
+        for page in pages:
+            builder.put(*page)
+        assert builder.embed() == {}
+    assert calls == [256, 256, 88]
+
+
+def test_the_last_version_of_a_document_holds_though_the_first_is_the_one_before(
+    store: ReleaseStore, embedder: HashEmbedder
+) -> None:
+    build(store, embedder, [REFUND, INSTALL])
+    private = document("refund.md", "Refunds take five days.", audiences=[STAFF])
+    build(store, embedder, [private, REFUND])
+    assert "refund.md" in found(store, embedder, "refunds take five days")
     assert len(texts(store)) == 3
 
 
 def test_two_passages_of_one_id_are_refused(store: ReleaseStore, embedder: HashEmbedder) -> None:
     page, chunks = REFUND
-    with (
-        store.lock(),
-        store.begin(embedder=embedder, chunker="1", sources=[]) as builder,
-        pytest.raises(ValueError, match=r"refund\.md"),
-    ):
+    with store.lock(), store.begin(embedder=embedder, chunker="1", sources=[]) as builder:
         builder.put(page, [*chunks, *chunks])
+        builder.put(*INSTALL)
+        assert builder.embed() == {"refund.md": "two of its passages have the same id"}
+        assert builder.finish().documents.keys() == {"install.md"}
 
 
 def test_another_embedder_embeds_everything_anew(
@@ -277,7 +346,7 @@ def test_a_release_that_lost_a_passage_for_good_is_not_promoted(
     with pytest.raises(StoreDamaged, match="does not hold what it lists"):
         build(store, embedder, [REFUND])
     assert store.current() == release
-    assert build(store, embedder, [INSTALL, REFUND], rebuild=True).chunk_count == 3
+    assert build(store, embedder, [INSTALL, REFUND], is_empty=True).chunk_count == 3
     assert len(texts(store)) == 3
 
 
@@ -407,12 +476,8 @@ def empty(path: Path) -> None:
 
 @pytest.mark.parametrize("harm", [truncate, zero, flip, empty, Path.unlink])
 @pytest.mark.parametrize("name", ["manifest.json", "chroma.sqlite3", "header.bin", "meta.json"])
-def test_damage_is_named_and_the_next_build_mends_it(
-    store: ReleaseStore,
-    embedder: HashEmbedder,
-    caplog: pytest.LogCaptureFixture,
-    name: str,
-    harm: Callable[[Path], None],
+def test_damage_is_named_and_a_build_from_nothing_mends_it(
+    store: ReleaseStore, embedder: HashEmbedder, name: str, harm: Callable[[Path], None]
 ) -> None:
     first = build(store, embedder, [INSTALL])
     build(store, embedder, [REFUND])
@@ -421,10 +486,10 @@ def test_damage_is_named_and_the_next_build_mends_it(
     reader = ReleaseStore(store._home)
     with pytest.raises(StoreDamaged, match="sync"):
         reader.open()
-    with caplog.at_level(logging.WARNING):
-        mended = build(reader, embedder, [INSTALL, REFUND])
+    with pytest.raises(StoreDamaged, match="sync"):
+        build(reader, embedder, [INSTALL, REFUND])
+    mended = build(reader, embedder, [INSTALL, REFUND], is_empty=True)
     assert mended.parent is None
-    assert folder.name in caplog.text
     assert len(texts(reader)) == 3
     assert reader.rollback(first.id) == first
 
@@ -443,7 +508,82 @@ def test_a_damaged_pointer_is_named_and_can_be_mended(
     assert store.rollback(first.id) == store.current() == first
     pointer.write_bytes(content)
     assert {release.id for release in store.releases()} == {first.id, second.id}
-    assert build(store, embedder, [INSTALL]).parent is None
+    assert build(store, embedder, [INSTALL], is_empty=True).parent is None
+
+
+def boilerplate(count: int) -> list[Shaped]:
+    """Return documents that are all alike, down to the vector."""
+    page, [passage] = document("terms.md", "All rights are reserved.")
+    names = [f"terms-{i}.md" for i in range(count)]
+    return [
+        (
+            replace(page, id=name),
+            [replace(passage, id=content_hash(name)[:16], document_id=name)],
+        )
+        for name in names
+    ]
+
+
+def manuals(count: int) -> list[Shaped]:
+    words = [f"w{i}" for i in range(2_000)]
+    chance = random.Random(1)
+    return [document(f"m{i}.md", " ".join(chance.sample(words, 30))) for i in range(count)]
+
+
+def assert_each_is_found_first(
+    store: ReleaseStore, embedder: HashEmbedder, pages: list[Shaped]
+) -> None:
+    with store.open() as opened:
+        for _, [passage] in pages:
+            vector = embedder.embed_query(passage.indexed_text)
+            [(hit, cosine)] = opened.vectors.query(vector, Scope(), 1)
+            assert (hit.text, cosine) == (passage.text, pytest.approx(1, abs=1e-4))
+
+
+def test_boilerplate_keeps_no_passage_from_being_found_and_no_release_from_being_built(
+    store: ReleaseStore,
+) -> None:
+    embedder = HashEmbedder(384)
+    alike, others = boilerplate(600), manuals(270)
+    build(store, embedder, [*alike, *others])
+    assert_each_is_found_first(store, embedder, [*alike, *others])
+    # Later ones cut off others again, and those that are listed can go.
+    unreached = set(store.current().unreached)
+    gone = [page.id for page, [chunk] in others if chunk.id in unreached][:5]
+    more = boilerplate(700)[600:]
+    for _ in range(2):
+        release = build(store, embedder, more, remove=gone)
+        assert set(release.unreached) <= release.chunk_ids
+        left = [page for page in others if page[0].id not in gone]
+        assert_each_is_found_first(store, embedder, [*alike, *more, *left])
+        more = manuals(290)[270:]
+    assert len(texts(store)) == 700 + 20 + len(left)
+
+
+def test_what_is_listed_as_out_of_reach_is_found_and_no_longer_listed_once_it_is_reached(
+    store: ReleaseStore, embedder: HashEmbedder
+) -> None:
+    build(store, embedder, [INSTALL, REFUND])
+    path = store._home / "releases" / store.current_id() / "manifest.json"
+    listed = tuple(chunk.id for _, chunks in (INSTALL, REFUND) for chunk in chunks)
+    path.write_text(to_json(replace(store.current(), unreached=listed)))
+    store = ReleaseStore(store._home)
+    assert found(store, embedder, "refunds") == {"install.md", "refund.md"}
+    release = build(store, embedder, [document("refund.md", "No refunds.")])
+    assert release.unreached == ()
+    assert found(store, embedder, "refunds") == {"install.md", "refund.md"}
+
+
+def test_a_manifest_without_a_list_of_unreached_passages_is_read(
+    store: ReleaseStore, embedder: HashEmbedder
+) -> None:
+    release = build(store, embedder, [INSTALL])
+    path = store._home / "releases" / release.id / "manifest.json"
+    body = json.loads(path.read_text())["release"]
+    del body["unreached"]
+    digest = content_hash(json.dumps(body, sort_keys=True))
+    path.write_text(json.dumps({"version": 1, "sha256": digest, "release": body}))
+    assert ReleaseStore(store._home).current() == release
 
 
 def test_a_manifest_of_a_newer_version_says_so(store: ReleaseStore, embedder: HashEmbedder) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -99,6 +100,25 @@ def test_a_replica_with_a_home_of_its_own_answers_from_both_indexes(
     replica.close()
 
 
+def test_passages_that_the_index_does_not_reach_are_listed_and_found(
+    store: ReleaseStore, server: ChromaProcess, tmp_path: Path
+) -> None:
+    embedder = HashEmbedder(384)
+    alike = document("terms.md", *["All rights are reserved."] * 740)
+    chance = random.Random(1)
+    pages = [
+        document(f"m{i}.md", " ".join(f"w{chance.randrange(2_000)}" for _ in range(30)))
+        for i in range(300)
+    ]
+    build(store, embedder, [alike, *pages])
+    replica = ReleaseStore(tmp_path / "replica", server.url)
+    with replica.open() as opened:
+        for page, [passage] in pages:
+            vector = embedder.embed_query(passage.indexed_text)
+            assert opened.vectors.query(vector, Scope(), 1)[0][0].document_id == page.id
+    replica.close()
+
+
 def test_a_damaged_local_keyword_index_is_built_anew(
     store: ReleaseStore, embedder: HashEmbedder
 ) -> None:
@@ -144,7 +164,7 @@ def test_a_vanished_collection_is_damage_that_the_next_build_mends(
     chroma.close()
     with pytest.raises(StoreDamaged, match="sync"):
         store.open()
-    assert build(store, embedder, [INSTALL]).parent is None
+    assert build(store, embedder, [INSTALL], is_empty=True).parent is None
     assert len(texts(store)) == 2
 
 
