@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
+from urllib.parse import quote
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -36,8 +37,15 @@ _SENTENCE_END = re.compile(r"[.!?…][\"'”’)\]*_]*\s+(?=[^a-z])|[。！？�
 _SPACE = re.compile(r"\s+")
 
 
-def cut(document: Document, text: str, embedder: Embedder) -> list[Chunk]:
+def cut(
+    document: Document,
+    text: str,
+    embedder: Embedder,
+    anchors: Sequence[tuple[int, str]] = (),
+) -> list[Chunk]:
     """Return the passages of a document's Markdown, in order.
+
+    `anchors` are as in `Parsed`: they make a passage's address that of its own place.
 
     The `indexed_text` of each fits the embedder's window. A passage keeps its id for as long as
     its document's id, its text and the number of equal passages before it stay the same.
@@ -50,11 +58,20 @@ def cut(document: Document, text: str, embedder: Embedder) -> list[Chunk]:
     for section in outline.sections:
         headings = _innermost(section.headings, context, embedder)
         bare = Chunk("", document.id, title, document.uri, headings, "", 0, document.audiences)
-        for passage in _Cutter(outline, section, bare, embedder).passages():
+        for start, passage in _Cutter(outline, section, bare, embedder).passages():
             chunk_id = content_hash(f"{document.id}\0{seen[passage]}\0{passage}")[:32]
-            chunks.append(replace(bare, id=chunk_id, text=passage, ordinal=len(chunks)))
+            uri = _address(document.uri, anchors, start)
+            made = replace(bare, id=chunk_id, uri=uri, text=passage, ordinal=len(chunks))
+            chunks.append(made)
             seen[passage] += 1
     return chunks
+
+
+def _address(uri: str, anchors: Sequence[tuple[int, str]], place: int) -> str:
+    """Return the address of the last anchor up to a place of the text."""
+    before = bisect_right(anchors, place, key=lambda anchor: anchor[0])
+    fragment = anchors[before - 1][1] if before else ""
+    return f"{uri.partition('#')[0]}#{quote(fragment, safe='=&')}" if fragment else uri
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +111,8 @@ class _Cutter:
         self._sizes: dict[int, int] = {}  # tokens of code blocks and table rows, by their start
         self._room = max(embedder.window - _SPECIAL_TOKENS - context, 1)
 
-    def passages(self) -> Iterator[str]:
+    def passages(self) -> Iterator[tuple[int, str]]:
+        """Yield where each passage starts, and its text."""
         start = self._after_space(self._section.start)
         while start < self._section.end:
             most = min(self._room, _MOST)
@@ -103,7 +121,7 @@ class _Cutter:
             while (excess := self._excess(start, end)) > 0 and most > 1:
                 most = max(most - excess, 1)
                 end = self._end(start, most)
-            yield self._outline.text[start:end].rstrip()
+            yield start, self._outline.text[start:end].rstrip()
             start = self._after_space(end)
 
     def _after_space(self, place: int) -> int:

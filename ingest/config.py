@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl
+from datetime import date
+from ipaddress import IPv4Network, IPv6Network
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, model_validator
 
 from knowledge.config import KnowledgeSettings, setting
 from knowledge.documents import PUBLIC
+
+Kind = Literal[
+    "files",
+    "page",
+    "sitemap",
+    "crawl",
+    "git",
+    "zendesk",
+    "confluence",
+    "intercom",
+    "notion",
+    "github",
+    "feed",
+]
 
 
 class SourceSettings(BaseModel):
@@ -13,9 +31,38 @@ class SourceSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    path: str = Field(min_length=1)
+    path: str = ""  # of files, or of a git repository
+    url: HttpUrl | None = None  # of what is fetched
+    kind: Kind | None = None  # None: told by the path or the address
     base_url: HttpUrl | None = None  # where customers read it: `install.md` -> base_url/install
-    audience: str = Field(PUBLIC, min_length=1)
+    audience: str = Field(default=PUBLIC, min_length=1)
+    tags: tuple[str, ...] = ()
+    owner: str = ""
+    version: str = ""
+    valid_until: date | None = None
+    redact: bool = False  # personal data is replaced by placeholders
+    user: str = ""  # whose token it is, where the system asks for that
+    token: SecretStr | None = None
+    branch: str = ""  # of a git repository
+    folder: str = ""  # of a git repository; "" the whole of it
+    include: tuple[str, ...] = ()  # of a crawl or sitemap: address paths with wildcards
+    exclude: tuple[str, ...] = ()
+    max_pages: int = Field(default=1_000, ge=1, le=100_000)
+    max_depth: int = Field(default=5, ge=0, le=50)
+    allow_hosts: tuple[str, ...] = ()  # more hosts than the address's own
+    allow_private: tuple[IPv4Network | IPv6Network, ...] = ()
+    schedule: str = ""  # "every 6 hours"; "" only when asked
+
+    @model_validator(mode="after")
+    def _has_one_place(self) -> SourceSettings:
+        if bool(self.path) == bool(self.url):
+            raise ValueError("a source has either a path or a url")
+        return self
+
+    @property
+    def place(self) -> str:
+        """Return the path or the address."""
+        return self.path or str(self.url)
 
 
 class IngestSettings(KnowledgeSettings):
@@ -23,7 +70,7 @@ class IngestSettings(KnowledgeSettings):
 
     sources: tuple[SourceSettings, ...] = setting(
         about="`[[sources]]` in the file: `path`, `base_url`, `audience`; for a plain `sync`",
-        valid="tables with `path`, and `base_url` or `audience` where wanted",
+        valid="tables with `path` or `url`, and `base_url` or `audience` where wanted",
         shown="none",
         default=(),
     )

@@ -14,7 +14,13 @@ _MARKDOWN = (".md", ".markdown")
 
 
 def describe(raw: RawDocument, parsed: Parsed, content_hash: str) -> Document:
-    """Return the document that a parsed page is, its chunks still to come."""
+    """Return the document that a parsed page is, its chunks still to come.
+
+    What the source's system says of it goes before what it says itself, and that before the
+    source's labels; of several last days the first one holds.
+    """
+    told, labels = raw.about, raw.labels
+    days = filter(None, (told.valid_until, parsed.valid_until, labels.valid_until))
     return Document(
         id=raw.id,
         title=_title(raw, parsed),
@@ -22,25 +28,39 @@ def describe(raw: RawDocument, parsed: Parsed, content_hash: str) -> Document:
         source=raw.source,
         content_hash=content_hash,
         audiences=_audiences(raw, parsed),
-        language=parsed.language,
+        language=told.language or parsed.language,
+        modified_at=told.modified_at or parsed.modified_at,
+        valid_until=min(days, default=""),
+        tags=tuple(dict.fromkeys((*told.tags, *parsed.tags, *labels.tags))),
+        owner=told.owner or parsed.owner or labels.owner,
+        version=told.version or parsed.version or labels.version,
+        kind=parsed.kind,
     )
 
 
 def _title(raw: RawDocument, parsed: Parsed) -> str:
     stem = PurePosixPath(raw.id).stem
-    title = parsed.title or stem.replace("-", " ").replace("_", " ").strip() or raw.id
+    title = (
+        raw.about.title
+        or parsed.title
+        or stem.replace("-", " ").replace("_", " ").strip()
+        or raw.id
+    )
     return title if len(title) <= _LONGEST_TITLE else title[: _LONGEST_TITLE - 1].rstrip() + "…"
 
 
 def _audiences(raw: RawDocument, parsed: Parsed) -> frozenset[str]:
-    if parsed.audiences is None:
+    said = parsed.audiences if raw.about.audiences is None else raw.about.audiences
+    if said is None:
         return frozenset({raw.labels.audience})
     # A label that cannot be read closes the document; it never opens it.
-    return parsed.audiences or frozenset({STAFF})
+    return said or frozenset({STAFF})
 
 
 def _uri(raw: RawDocument, parsed: Parsed) -> str:
     """Return the page's own address, else its place under the source's base URL, else its id."""
+    if _is_web_address(raw.about.url):
+        return raw.about.url
     base = raw.labels.base_url.rstrip("/") + "/" if raw.labels.base_url else ""
     if parsed.url and _is_web_address(address := urljoin(base, parsed.url)):
         return address

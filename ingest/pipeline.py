@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 from ingest.chunker import CHUNKER, cut
 from ingest.describing import describe
@@ -228,10 +229,12 @@ class Pipeline:
         """Read, parse and cut one document."""
         raw = item.source.read(item)
         parsed = parse(raw)
-        data_hash = content_hash(raw.data)
-        shape = shaped_hash(data_hash, raw.labels, self._embedder.fingerprint)
+        stamp = raw.stamp or content_hash(raw.data)
+        shape = shaped_hash(stamp, raw.labels, self._embedder.fingerprint)
         document = describe(raw, parsed, shape)
-        chunks = cut(document, parsed.text, self._embedder)
+        if document.is_expired(datetime.now(UTC).date()):
+            return document, []  # it stays listed, so that it is not read at each sync
+        chunks = cut(document, parsed.text, self._embedder, parsed.anchors)
         if not chunks:
             raise ParseFailed("it holds no text that could be found")
         return replace(document, chunk_ids=tuple(chunk.id for chunk in chunks)), chunks

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
 
 from ingest.chunker import CHUNKER
 from ingest.parsers import PARSERS_VERSION
@@ -39,13 +40,13 @@ class Plan:
         return self.outdated + self.unchanged
 
 
-def shaped_hash(data_hash: str, labels: Labels, embedder: str) -> str:
+def shaped_hash(stamp: str, labels: Labels, embedder: str) -> str:
     """Return the hash of all that shapes a document's chunks.
 
-    These are its bytes, the labels of its source, the parsers, the chunker, and the embedder by
-    its fingerprint, since its window and its tokens bound the chunks.
+    These are its bytes, by their stamp, the labels of its source, the parsers, the chunker, and
+    the embedder by its fingerprint, since its window and its tokens bound the chunks.
     """
-    shape = [data_hash, asdict(labels), PARSERS_VERSION, CHUNKER, embedder]
+    shape = [stamp, asdict(labels), PARSERS_VERSION, CHUNKER, embedder]
     return content_hash(json.dumps(shape, sort_keys=True))
 
 
@@ -55,18 +56,21 @@ def diff(
     embedder: str,
     *,
     keeps_rest: bool = False,
+    today: date | None = None,
 ) -> Plan:
     """Return what makes a release that holds `held` hold what is listed.
 
-    What a source fails to list stays as it is held. With `keeps_rest` nothing is removed.
+    What a source fails to list stays as it is held. With `keeps_rest` nothing is removed. A
+    document whose last day is before `today` (UTC) is changed while it still has passages.
     """
+    today = today or datetime.now(UTC).date()
     items, failures = _unique(listings)
     added, changed, unchanged = [], [], []
     for item in items:
         document = held.get(item.id)
         if document is None:
             added.append(item)
-        elif document.content_hash == shaped_hash(item.data_hash, item.labels, embedder):
+        elif _holds(document, item, embedder, today):
             unchanged.append(item)
         else:
             changed.append(item)
@@ -76,6 +80,11 @@ def diff(
     return Plan(
         tuple(added), tuple(changed), tuple(unchanged), tuple(sorted(removed)), tuple(failures)
     )
+
+
+def _holds(document: Document, item: Listed, embedder: str, today: date) -> bool:
+    is_same = document.content_hash == shaped_hash(item.stamp, item.labels, embedder)
+    return is_same and not (document.chunk_ids and document.is_expired(today))
 
 
 def _unique(listings: Sequence[Listing]) -> tuple[list[Listed], list[Failure]]:

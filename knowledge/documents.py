@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import date
 
 PUBLIC = "public"
 STAFF = "staff"
+ARTICLE = "article"
+FAQ = "faq"  # a list of questions, each a heading, with their answers
 
 
 def content_hash(data: bytes | str) -> str:
@@ -47,6 +50,16 @@ class Document:
     audiences: frozenset[str] = frozenset({PUBLIC})
     language: str = ""  # BCP 47, "" where unknown
     chunk_ids: tuple[str, ...] = ()
+    modified_at: str = ""  # of its last change as its source tells it, ISO 8601, "" where unknown
+    valid_until: str = ""  # the last day on which it holds, YYYY-MM-DD; "": for good
+    tags: tuple[str, ...] = ()
+    owner: str = ""
+    version: str = ""  # of the product that it is about
+    kind: str = ARTICLE
+
+    def is_expired(self, today: date) -> bool:
+        """Tell whether its last day has passed."""
+        return bool(self.valid_until) and self.valid_until < today.isoformat()
 
 
 @dataclass(frozen=True, slots=True)

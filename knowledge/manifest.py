@@ -11,7 +11,7 @@ from typing import Any
 from knowledge.documents import Document, content_hash
 from knowledge.errors import StoreDamaged
 
-VERSION = 2  # 1: has no `unreached`
+VERSION = 3  # 2: its documents have no `valid_until` and the like; 1: has no `unreached`
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +95,7 @@ def _document(fields: dict[str, Any]) -> Document:
     changed = {
         "audiences": frozenset(fields["audiences"]),
         "chunk_ids": tuple(fields["chunk_ids"]),
+        "tags": tuple(fields.get("tags", ())),
     }
     return Document(**{**fields, **changed})
 

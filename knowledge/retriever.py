@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from time import perf_counter
 from typing import TYPE_CHECKING, Literal
 
@@ -188,6 +189,9 @@ class _Held:
 
     def may_show(self, chunk: Chunk, scope: Scope) -> bool:
         """Tell whether a chunk still holds and the asker may see it."""
+        document = self.opened.release.documents.get(chunk.document_id)
+        if document is not None and document.is_expired(datetime.now(UTC).date()):
+            return False
         return chunk.document_id not in self.outdated and scope.allows(chunk.audiences or {STAFF})
 
     def close_if_idle(self) -> None:

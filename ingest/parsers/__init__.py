@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
+from typing import cast
 
 from ingest.errors import DocumentEmpty, ParseFailed
-from ingest.parsers import html, markdown, text
 from ingest.parsers.base import Parsed, Parser
 from ingest.sources.base import RawDocument
 
 PARSERS_VERSION = "1"  # a new one makes the next sync parse every document anew
 
-_PARSERS: Mapping[str, Parser] = {
-    ".md": markdown.parse,
-    ".markdown": markdown.parse,
-    ".html": html.parse,
-    ".htm": html.parse,
-    ".xhtml": html.parse,
-    ".txt": text.parse,
-    ".text": text.parse,
+# The module of `ingest.parsers` that reads files of an ending; its `parse` is a `Parser`. It is
+# imported when the first such file is read.
+_PARSERS: Mapping[str, str] = {
+    ".md": "markdown",
+    ".markdown": "markdown",
+    ".html": "html",
+    ".htm": "html",
+    ".xhtml": "html",
+    ".txt": "text",
+    ".text": "text",
 }
 ENDINGS = frozenset(_PARSERS)
 
@@ -40,8 +43,12 @@ def parse(raw: RawDocument) -> Parsed:
     if not raw.data.strip():
         raise DocumentEmpty("it is empty")
     try:
-        return _PARSERS[raw.ending](raw)
+        return _parser(raw.ending)(raw)
     except RecursionError as error:
         raise ParseFailed("nested too deeply") from error
     except _SURPRISES as error:
         raise ParseFailed(f"its parser failed ({type(error).__name__}: {error})") from error
+
+
+def _parser(ending: str) -> Parser:
+    return cast(Parser, import_module(f"ingest.parsers.{_PARSERS[ending]}").parse)

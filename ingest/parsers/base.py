@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ingest.sources.base import RawDocument
+from ingest.sources.base import About, RawDocument
+from knowledge.documents import ARTICLE
 
 
-@dataclass(frozen=True, slots=True)
-class Parsed:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parsed(About):
     """One document as Markdown, with what it says about itself."""
 
     text: str  # Markdown with its headings; the title's own heading is left out
-    title: str = ""
-    url: str = ""  # where customers read it, as it stands in the document; may be relative
-    audiences: frozenset[str] | None = None  # None: it says nothing; empty: it says nothing legible
-    language: str = ""  # BCP 47
+    # (place, fragment), ascending: from this character of the text on, `fragment` is where a
+    # reader finds it in the original, such as `page=3` of a PDF or the id of an HTML heading.
+    anchors: tuple[tuple[int, str], ...] = ()
+    kind: str = ARTICLE
 
 
 # Raises ParseFailed where the bytes are no document of the kind.

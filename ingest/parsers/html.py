@@ -60,7 +60,12 @@ def parse(raw: RawDocument) -> Parsed:
     if isinstance(heading, Tag):
         heading.extract()
     _mend_links(main, url)
-    return Parsed(clean(_to_markdown(main)), clean(title), _canonical(page), None, language)
+    return Parsed(
+        text=clean(_to_markdown(main)),
+        title=clean(title),
+        url=_canonical(page),
+        language=language,
+    )
 
 
 class _Writer(MarkdownConverter):

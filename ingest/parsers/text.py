@@ -16,4 +16,4 @@ def parse(raw: RawDocument) -> Parsed:
     text = clean(decode(raw.data))
     match = _TITLE.match(text)
     title = match[1].strip() if match else ""
-    return Parsed(text[match.end() :] if match else text, title)
+    return Parsed(text=text[match.end() :] if match else text, title=title)

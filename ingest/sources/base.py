@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from knowledge.documents import PUBLIC
 from knowledge.releases import Failure
+
+if TYPE_CHECKING:
+    from ingest.config import SourceSettings
 
 MAX_DOCUMENT_BYTES = 20 * 1024 * 1024
 
@@ -17,6 +21,30 @@ class Labels:
 
     audience: str = PUBLIC
     base_url: str = ""  # where customers read them: `install.md` is at base_url/install
+    tags: tuple[str, ...] = ()
+    owner: str = ""
+    version: str = ""
+    valid_until: str = ""  # the last day on which they hold, YYYY-MM-DD
+    redacts: bool = False  # personal data is replaced by placeholders
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What a document, or the system that it comes from, says about it; "" where it says nothing.
+
+    `title` is plain text, `url` where customers read it (in a document it may be relative),
+    `language` BCP 47, `modified_at` ISO 8601, `valid_until` its last day as YYYY-MM-DD.
+    """
+
+    title: str = ""
+    url: str = ""
+    language: str = ""
+    modified_at: str = ""
+    audiences: frozenset[str] | None = None  # None: it says nothing; empty: it says nothing legible
+    tags: tuple[str, ...] = ()
+    owner: str = ""
+    version: str = ""
+    valid_until: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +53,7 @@ class Listed:
 
     id: str
     source: Source
-    data_hash: str  # SHA-256 of the bytes, in hex
+    stamp: str  # changes whenever the document does: of a file, the SHA-256 of its bytes
     labels: Labels
     place: str  # where the source finds it again; means nothing to others
 
@@ -39,6 +67,8 @@ class RawDocument:
     ending: str  # of its name, lower case, with the dot: names the parser
     data: bytes
     labels: Labels = field(default_factory=Labels)
+    about: About = field(default_factory=About)  # what the source's system says about it
+    stamp: str = ""  # of these bytes, as `Listed.stamp`; "": their SHA-256
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,4 +106,16 @@ class Source(Protocol):
 
     def stamp(self) -> str:
         """Return a cheap sign that changes whenever the listing may have changed."""
+        ...
+
+
+class SourceOpener(Protocol):
+    """Opens a source of one kind; each module of a kind has one as `open_source`."""
+
+    def __call__(self, settings: SourceSettings, labels: Labels, home: Path) -> Source:
+        """Return the source; what it remembers is kept under `home` in its `SourceState`.
+
+        Raises:
+            SourceUnusable: a setting that it needs is missing, or there is no such place.
+        """
         ...

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from ingest.config import SourceSettings
 from ingest.errors import ParseFailed, SourceUnusable
 from ingest.parsers import ENDINGS
 from ingest.sources.base import MAX_DOCUMENT_BYTES, Labels, Listed, Listing, RawDocument
@@ -28,6 +29,11 @@ _KEY_FILE = re.compile(r"id_(rsa|dsa|ecdsa|ed25519)\b|.*\.(pem|key|p12|pfx|kdbx)
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f\udc80-\udcff]")
 
 _Failures = list[Failure]  # `list` is a method here
+
+
+def open_source(settings: SourceSettings, labels: Labels, _home: Path) -> FileSource:
+    """Return the files of a path, a folder or a glob."""
+    return FileSource(settings.path, labels)
 
 
 class FileSource:
@@ -62,11 +68,11 @@ class FileSource:
         for path in self._walk(skipped, failures):
             document_id = self._id(path)
             try:
-                data_hash = _hash(path)
+                stamp = _hash(path)
             except (OSError, ParseFailed) as error:
                 failures.append(Failure(document_id, _reason(error)))
                 continue
-            items.append(Listed(document_id, self, data_hash, self.labels, str(path)))
+            items.append(Listed(document_id, self, stamp, self.labels, str(path)))
         items.sort(key=lambda item: item.id)
         return Listing(tuple(items), tuple(failures), tuple(sorted(skipped.items())))
 

@@ -1,53 +1,105 @@
-"""From what a person typed to sources."""
+"""From what a person typed, or wrote into `supportbot.toml`, to sources."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
+from typing import cast
 
 from ingest.config import SourceSettings
 from ingest.errors import SourceUnusable
-from ingest.sources.base import Labels, Source
-from ingest.sources.files import FileSource
+from ingest.sources.base import Labels, Source, SourceOpener
 
 _WEB_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+# The module of `ingest.sources` that reads a kind of source; its `open_source` is a `SourceOpener`.
+# It is imported when the first such source is opened.
+_SOURCES: Mapping[str, str] = {
+    "files": "files",
+}
 
 
 def open_sources(
-    given: Sequence[str], configured: Sequence[SourceSettings], base_url: str = ""
+    given: Sequence[str],
+    configured: Sequence[SourceSettings],
+    home: Path,
+    base_url: str = "",
 ) -> list[Source]:
     """Return the given sources, or the configured ones where none is given.
 
-    A given path that is a configured source, or lies in one, takes its audience, so that naming a
-    staff folder by hand never publishes it. `base_url` wins over the configured one.
+    A given path that is a configured source, or lies in one, takes its labels, so that naming a
+    staff folder by hand never publishes it; so does a given address that is a configured one.
+    `base_url` wins over the configured one. `home` is where sources keep what they remember.
 
     Raises:
         SourceUnusable: one of them does not exist or is of no known kind, or there is none at all.
     """
-    names = dict.fromkeys(given or [source.path for source in configured])
+    names = dict.fromkeys(given or [source.place for source in configured])
     if not names:
         raise SourceUnusable(
-            "no SOURCE given, and none in supportbot.toml; name a file or folder, or add"
-            ' [[sources]] with path = "docs" to the file'
+            "no SOURCE given, and none in supportbot.toml; name a file, a folder or an address, or"
+            ' add [[sources]] with path = "docs" to the file'
         )
-    for name in names:
-        if _WEB_ADDRESS.match(name):
-            raise SourceUnusable(
-                f"{name}: web addresses cannot be read in this version; save the pages as files"
-            )
-    return [FileSource(name, _labels(name, configured, base_url)) for name in names]
+    return [_open(_settings_of(name, configured), base_url, home) for name in names]
 
 
-def _labels(name: str, configured: Sequence[SourceSettings], base_url: str) -> Labels:
+def _open(source: SourceSettings, base_url: str, home: Path) -> Source:
+    kind = source.kind or _kind_of(source.place)
+    module = _SOURCES.get(kind)
+    if module is None:
+        raise SourceUnusable(f"{source.place}: sources of kind {kind!r} cannot be read")
+    opener = cast(SourceOpener, import_module(f"ingest.sources.{module}").open_source)
+    return opener(source, _labels(source, base_url), home)
+
+
+def _kind_of(place: str) -> str:
+    """Return the kind of source that a bare path or address is."""
+    if not _WEB_ADDRESS.match(place):
+        return "files"
+    return "sitemap" if place.partition("?")[0].endswith((".xml", ".xml.gz")) else "page"
+
+
+def _settings_of(name: str, configured: Sequence[SourceSettings]) -> SourceSettings:
+    """Return the settings of a source by its path or address."""
+    same = next((source for source in configured if source.place == name), None)
+    if same is not None:
+        return same
+    if _WEB_ADDRESS.match(name):
+        return _settings_of_address(name)
     path = _absolute(name)
-    holding = [source for source in configured if path.is_relative_to(_absolute(source.path))]
+    holding = [
+        source
+        for source in configured
+        if source.path and path.is_relative_to(_absolute(source.path))
+    ]
     if not holding:
-        return Labels(base_url=base_url)
+        return SourceSettings(path=name)
     nearest = max(holding, key=lambda source: len(_absolute(source.path).parts))
     is_same = path == _absolute(nearest.path)
-    configured_url = str(nearest.base_url) if nearest.base_url and is_same else ""
-    return Labels(nearest.audience, base_url or configured_url)
+    changes = {"path": name, "base_url": nearest.base_url if is_same else None}
+    return nearest.model_copy(update=changes)
+
+
+def _settings_of_address(address: str) -> SourceSettings:
+    try:
+        return SourceSettings.model_validate({"url": address})
+    except ValueError:
+        raise SourceUnusable(
+            f"{address}: not an address that can be fetched; it takes http(s)://host/path"
+        ) from None
+
+
+def _labels(source: SourceSettings, base_url: str) -> Labels:
+    return Labels(
+        audience=source.audience,
+        base_url=base_url or (str(source.base_url) if source.base_url else ""),
+        tags=source.tags,
+        owner=source.owner,
+        version=source.version,
+        valid_until=source.valid_until.isoformat() if source.valid_until else "",
+        redacts=source.redact,
+    )
 
 
 def _absolute(name: str) -> Path:

@@ -199,3 +199,15 @@ def test_no_heading_is_lost(sections: list[tuple[tuple[int, str], str]]) -> None
     assert all(name in shown for (_, name), _ in sections)
     bodies = "".join(chunk.text for chunk in made if not chunk.text.startswith("#"))
     assert solid(bodies) == solid("".join(body for _, body in sections))
+
+
+def test_a_passage_is_found_at_the_last_anchor_before_it() -> None:
+    text = "First.\n\n## B\n\nSecond.\n\n## C\n\nThird.\n"
+    anchors = [(text.index("## B"), "page=2"), (text.index("## C"), "section c")]
+    page = Document("a.pdf", "T", "https://x.example/a.pdf#top", "docs", "")
+    made = cut(page, text, HashEmbedder(), anchors)
+    assert [(chunk.text, chunk.uri) for chunk in made] == [
+        ("First.", "https://x.example/a.pdf#top"),
+        ("Second.", "https://x.example/a.pdf#page=2"),
+        ("Third.", "https://x.example/a.pdf#section%20c"),
+    ]

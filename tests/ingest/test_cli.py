@@ -81,7 +81,7 @@ def test_wrong_usage_ends_with_2_and_says_what_is_right(
     ("words", "hint"),
     [
         (["sync", "missing"], "no such file or folder"),
-        (["sync", "https://example.com/help"], "web addresses"),
+        (["sync", "ftp://example.com/help"], "http(s)://host/path"),
         (["sync"], "supportbot.toml"),
         (["add", "picture.png"], "known: .htm"),
     ],

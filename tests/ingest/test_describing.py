@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ingest.describing import describe
+from ingest.errors import ParseFailed
 from ingest.parsers import parse
+from ingest.sources.base import About, Labels
 from knowledge.documents import Document
 from tests.ingest.raw import raw
 
@@ -82,3 +86,30 @@ def test_a_page_is_for_its_audience_and_closed_where_that_is_illegible(
 
 def test_an_endless_title_is_cut() -> None:
     assert len(described("a.html", f"<title>{'x' * 5000}</title><p>x").title) == 300
+
+
+def test_a_page_keeps_what_its_front_matter_says_of_it() -> None:
+    front = (
+        "language: en\nupdated: 2026-03-04\nvalid_until: 2030-01-31\ntags: [a, b]\n"
+        "owner: docs team\nversion: 4.2"
+    )
+    page = described("a.md", f"---\n{front}\n---\nx")
+    assert (page.language, page.modified_at, page.valid_until) == ("en", "2026-03-04", "2030-01-31")
+    assert (page.tags, page.owner, page.version) == (("a", "b"), "docs team", "4.2")
+
+
+def test_what_the_sources_system_says_goes_before_the_page_and_the_labels() -> None:
+    told = About(
+        title="Told", url="https://x.example/told", audiences=frozenset({"a"}), tags=("t",)
+    )
+    labels = Labels("b", "https://b.example", tags=("l",), owner="o", valid_until="2030-01-01")
+    text = "---\ntitle: Page\nurl: /page\naudience: c\ntags: p\nvalid_until: 2029-01-01\n---\nx"
+    page = replace(raw("a.md", text), about=told, labels=labels)
+    made = describe(page, parse(page), "hash")
+    assert (made.title, made.uri, made.audiences) == ("Told", "https://x.example/told", {"a"})
+    assert (made.tags, made.owner, made.valid_until) == (("t", "p", "l"), "o", "2029-01-01")
+
+
+def test_a_last_day_that_is_no_date_is_never_taken_for_good() -> None:
+    with pytest.raises(ParseFailed, match="YYYY-MM-DD"):
+        described("a.md", "---\nvalid_until: soon\n---\nx")

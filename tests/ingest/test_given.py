@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from ingest.config import SourceSettings
 from ingest.errors import SourceUnusable
+from ingest.sources.base import Labels
 from ingest.sources.given import open_sources
+
+HOME = Path("unused")
 
 
 @pytest.fixture
@@ -18,12 +22,12 @@ def docs(tmp_path: Path) -> Path:
 
 def test_without_sources_the_message_says_what_to_do() -> None:
     with pytest.raises(SourceUnusable, match=r"supportbot\.toml"):
-        open_sources([], [])
+        open_sources([], [], HOME)
 
 
 def test_configured_sources_are_taken_where_none_is_given(docs: Path) -> None:
     configured = SourceSettings(path=str(docs), base_url="https://help.example/kb", audience="a")
-    (source,) = open_sources([], [configured])
+    (source,) = open_sources([], [configured], HOME)
     assert source.name == str(docs)
     assert source.labels.audience == "a"
     assert source.labels.base_url == "https://help.example/kb"
@@ -35,14 +39,25 @@ def test_a_staff_folder_named_by_hand_stays_with_the_staff(docs: Path, inside: s
         SourceSettings(path=str(docs)),
         SourceSettings(path=str(docs / "staff"), audience="staff"),
     ]
-    (source,) = open_sources([str(docs / "staff" / inside)], configured)
+    (source,) = open_sources([str(docs / "staff" / inside)], configured, HOME)
     assert source.labels.audience == "staff"
 
 
 def test_a_source_that_is_given_twice_is_taken_once(docs: Path) -> None:
-    assert len(open_sources([str(docs), str(docs)], [])) == 1
+    assert len(open_sources([str(docs), str(docs)], [], HOME)) == 1
 
 
-def test_a_web_address_is_refused_for_now(docs: Path) -> None:
-    with pytest.raises(SourceUnusable, match="web addresses"):
-        open_sources([str(docs), "https://example.com/help"], [])
+@pytest.mark.parametrize("address", ["ftp://example.com/a", "https://", "file:///etc/passwd"])
+def test_an_address_that_cannot_be_fetched_is_refused(address: str) -> None:
+    with pytest.raises(SourceUnusable, match="http"):
+        open_sources([address], [], HOME)
+
+
+def test_a_path_named_by_hand_takes_all_labels_of_its_source(docs: Path) -> None:
+    configured = SourceSettings(
+        path=str(docs), tags=("a",), owner="docs team", version="4", valid_until=date(2030, 1, 31)
+    )
+    (source,) = open_sources([str(docs / "staff")], [configured], HOME)
+    assert source.labels == Labels(
+        tags=("a",), owner="docs team", version="4", valid_until="2030-01-31"
+    )

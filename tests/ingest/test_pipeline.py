@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ingest.errors import DocumentUnknown, SyncRefused
 from ingest.pipeline import Pipeline
-from ingest.report import Report
+from ingest.report import Counts, Report
 from ingest.sources.base import Labels
 from ingest.sources.files import FileSource
 from knowledge.documents import Chunk, Scope, content_hash
@@ -448,3 +448,24 @@ def test_a_second_run_that_waits_long_enough_is_done_after_the_first(base: Base)
 def test_progress_counts_every_document(base: Base) -> None:
     base.sync()
     assert base.progress.steps == [(0, 3), (1, 3), (2, 3), (3, 3)]
+
+
+def test_a_page_past_its_last_day_is_found_no_more_and_read_no_more(base: Base) -> None:
+    base.sync()
+    base.write("prices.md", "---\nvalid_until: 2020-01-31\n---\nOld prices.")
+    assert base.sync().documents == Counts(added=1, unchanged=3)
+    assert "Old prices." not in base.chunks()
+    assert base.sync().documents == Counts(unchanged=4)
+
+
+def test_a_release_that_knows_no_last_days_yet_is_read(base: Base) -> None:
+    release = base.sync().release
+    path = base.home / "releases" / str(release) / "manifest.json"
+    content = json.loads(path.read_text())
+    for document in content["release"]["documents"].values():
+        for name in ("modified_at", "valid_until", "tags", "owner", "version", "kind"):
+            del document[name]
+    content["version"] = 2
+    content["sha256"] = content_hash(json.dumps(content["release"], sort_keys=True))
+    path.write_text(json.dumps(content))
+    assert base.sync().documents == Counts(unchanged=3)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,13 @@ def test_the_second_document_of_an_id_is_a_failure_that_names_both_sources(
     assert failure.uri == "a"
     assert str(one) in failure.reason
     assert str(two) in failure.reason
+
+
+def test_a_document_past_its_last_day_changes_once(docs: FileSource) -> None:
+    last = {"a": replace(held(a="1")["a"], valid_until="2026-01-31", chunk_ids=("c",))}
+    listing = [listed(docs, a="1")]
+    assert diff(listing, last, "model", today=date(2026, 1, 31)).is_empty
+    plan = diff(listing, last, "model", today=date(2026, 2, 1))
+    assert [item.id for item in plan.changed] == ["a"]
+    gone = {"a": replace(last["a"], chunk_ids=())}
+    assert diff(listing, gone, "model", today=date(2026, 2, 1)).is_empty

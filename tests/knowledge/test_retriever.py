@@ -428,3 +428,16 @@ def test_what_both_arms_find_beats_what_one_finds() -> None:
     keywords = [("words", 9.0), ("both", 8.0), ("poor", 1.0)]
     assert fuse(dense, keywords, 0.5)[0][0] == "both"
     assert fuse(dense, keywords, 0.9)[0][0] == "meaning"
+
+
+def test_a_page_past_its_last_day_is_found_no_more_without_a_sync(tmp_path: Path) -> None:
+    store, embedder = ReleaseStore(tmp_path), HashEmbedder()
+    with store.lock(30), store.begin(embedder=embedder, chunker="1", sources=["pages"]) as builder:
+        for id_, last in (("old.md", "2020-01-31"), ("new.md", "2999-12-31")):
+            chunk = Chunk(f"{id_}#0", id_, id_, id_, (), "How long refunds take.", 0)
+            page = Document(id_, id_, id_, "pages", content_hash(id_), valid_until=last)
+            builder.put(page, [chunk])
+        store.promote(builder.finish().id)
+    retriever = Retriever(store, embedder)
+    assert documents(retriever, "how long do refunds take") == ["new.md"]
+    retriever.close()
