@@ -195,7 +195,7 @@ def _create_app(signing_secret: str, token: Token, listener: _Listener) -> Async
     bolt_logger = logger.getChild("bolt")
     bolt_logger.setLevel(logging.ERROR)  # it warns of variables that are none of its business
     app = AsyncApp(
-        name="supportbot",
+        name=bolt_logger.name,  # Bolt gives the logger of this name the level of its own
         logger=bolt_logger,
         signing_secret=signing_secret or "no signature in Socket Mode",
         authorize=authorize,

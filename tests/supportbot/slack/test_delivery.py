@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 
 import pytest
@@ -126,3 +127,10 @@ async def test_the_reply_keeps_to_what_slack_takes(http_bot: Bot) -> None:
     for call in http_bot.slack.called("chat.postMessage") + http_bot.slack.called("chat.update"):
         assert call.arguments["unfurl_links"] is False
         assert call.arguments["unfurl_media"] is False
+
+
+async def test_an_event_silences_no_warning_of_the_rest(http_bot: Bot) -> None:
+    async with http_bot.serving() as url:
+        await deliver(url, mention("refunds?", "1.1", "C1"))
+        await until(lambda: finished(http_bot, 1))
+    assert logging.getLogger("supportbot").getEffectiveLevel() == logging.getLogger().level
