@@ -332,8 +332,9 @@ def test_on_a_phone_the_chat_fills_the_screen_and_nothing_scrolls_sideways(
         assert visit.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     visit.widget.get_by_role("button", name="Open the chat").tap()
     expect(visit.ask().locator(".sources")).to_be_visible()
-    box = visit.widget.get_by_role("dialog").bounding_box()
-    assert box == {"x": 0, "y": 0, **PHONE}
+    dialog = visit.widget.get_by_role("dialog")
+    dialog.evaluate("(one) => Promise.all(one.getAnimations().map((moves) => moves.finished))")
+    assert dialog.bounding_box() == {"x": 0, "y": 0, **PHONE}
     log = visit.widget.get_by_role("log")
     assert log.evaluate("(one) => one.scrollWidth <= one.clientWidth")
     assert visit.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
