@@ -7,7 +7,9 @@
     ├── SyncRefused        a sync would do harm, or has nothing to do it with; nothing is promoted
     ├── DocumentUnknown    a document to be removed is not in the current release
     └── ParseFailed        one document cannot be read; the run goes on without it
-        └── DocumentEmpty  it holds nothing at all: what it said before is no longer meant
+        ├── DocumentEmpty  it holds nothing at all: what it said before is no longer meant
+        ├── FetchRefused   its address may not be fetched, now or later
+        └── FetchFailed    it could not be fetched, for now or for good
 
 Errors of the store are in `knowledge.errors`. A message is written for the person at the keyboard.
 """
@@ -35,3 +37,24 @@ class ParseFailed(IngestError):
 
 class DocumentEmpty(ParseFailed):
     """A document holds nothing at all."""
+
+
+class FetchRefused(ParseFailed):
+    """An address must not be fetched: by its scheme, host, port or where its name leads."""
+
+
+class FetchFailed(ParseFailed):
+    """An address could not be fetched, or answered with nothing that is of use."""
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        is_transient: bool = False,
+        retry_after: float | None = None,
+        status: int = 0,
+    ) -> None:
+        super().__init__(reason)
+        self.is_transient = is_transient  # it may well work soon
+        self.retry_after = retry_after  # seconds, where the server named them
+        self.status = status  # of HTTP; 0: there was no answer
