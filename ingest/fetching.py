@@ -16,6 +16,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from ipaddress import ip_address
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -93,6 +94,12 @@ def resolve(host: str) -> list[Address]:
     return [ip_address(str(each[4][0]).partition("%")[0]) for each in found]
 
 
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Return what the operating system trusts; it takes a while to read."""
+    return httpcore2.default_ssl_context()
+
+
 def web_address(text: str, base: str = "") -> WebAddress:
     """Return the address that a text is.
 
@@ -120,7 +127,7 @@ class Fetcher:
         self._user_agent = user_agent
         self._deadline = _Deadline()
         self._pool = httpcore2.ConnectionPool(
-            ssl_context=tls or httpcore2.default_ssl_context(),
+            ssl_context=tls or _trusted(),
             keepalive_expiry=_IDLE_SECONDS,
             network_backend=_CheckedNetwork(rules, resolver, self._deadline),
         )
