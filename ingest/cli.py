@@ -10,9 +10,12 @@ import argparse
 import difflib
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from ingest.terminal import fail
+
+if TYPE_CHECKING:
+    from ipaddress import IPv4Network, IPv6Network
 
 
 class _UsageError(Exception):
@@ -104,13 +107,22 @@ def _takes_sources(command: argparse.ArgumentParser, count: str = "*") -> None:
         "source",
         nargs=count,
         metavar="SOURCE",
-        help="a file, a folder or a quoted glob" + (" (default: supportbot.toml)" * (count == "*")),
+        help="a file, a folder, a quoted glob, or the address of a page, a sitemap or a repository"
+        + (" (default: supportbot.toml)" * (count == "*")),
     )
     command.add_argument(
         "--base-url",
         type=_web_address,
         metavar="URL",
         help="where customers read these documents: guide/a.md is at URL/guide/a",
+    )
+    command.add_argument(
+        "--allow-private",
+        type=_network,
+        action="append",
+        default=[],
+        metavar="NETWORK",
+        help="fetch from this network of your own too, such as 10.0.0.0/8",
     )
 
 
@@ -150,6 +162,15 @@ def _web_address(text: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise argparse.ArgumentTypeError(f"{text!r} is not an http(s) address")
     return text
+
+
+def _network(text: str) -> IPv4Network | IPv6Network:
+    from ipaddress import ip_network
+
+    try:
+        return ip_network(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{error}; it takes 10.0.0.0/8") from None
 
 
 def _count(text: str) -> int:

@@ -195,7 +195,9 @@ def _store(settings: IngestSettings) -> ReleaseStore:
 
 
 def _sources(args: argparse.Namespace, settings: IngestSettings) -> list[Source]:
-    return open_sources(args.source, settings.sources, settings.home, args.base_url or "")
+    return open_sources(
+        args.source, settings.sources, settings.home, args.base_url or "", args.allow_private
+    )
 
 
 def _pipeline(settings: IngestSettings, args: argparse.Namespace) -> Pipeline:

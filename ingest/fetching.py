@@ -8,6 +8,7 @@ is checked anew; size, time and redirects are bounded; proxies of the environmen
 from __future__ import annotations
 
 import json as json_format
+import re
 import socket
 import ssl
 import threading
@@ -39,6 +40,7 @@ _PORTS = frozenset({80, 443})
 _FOREIGN_PORTS = frozenset(
     {21, 22, 23, 25, 53, 110, 143, 389, 465, 587, 993, 995, 3306, 5432, 6379, 11211, 27017}
 )
+_LOGIN = re.compile(r"//[^/]*@")
 _REDIRECTS = (301, 302, 303, 307, 308)
 # All that another site is told; logins and cookies are for the one that they were given for.
 _FOR_OTHERS = ("accept", "accept-language", "if-none-match", "if-modified-since")
@@ -109,7 +111,8 @@ def web_address(text: str, base: str = "") -> WebAddress:
     try:
         return WebAddress.of(text, base)
     except ValueError as error:
-        raise FetchRefused(f"{text[:200]!r} cannot be fetched: {error}") from error
+        shown = _LOGIN.sub("//…@", text)[:200]
+        raise FetchRefused(f"{shown!r} cannot be fetched: {error}") from error
 
 
 class Fetcher:
@@ -146,7 +149,7 @@ class Fetcher:
                 location = response.headers.get("location")
                 if response.status not in _REDIRECTS or not location:
                     return response
-                fresh = _hop(address, location)
+                fresh = hop(address, location)
                 if fresh.origin != address.origin:
                     sent = {k: value for k, value in sent.items() if k.lower() in _FOR_OTHERS}
                 address = fresh
@@ -344,7 +347,12 @@ class _TimedStream(httpcore2.NetworkStream):
         return self._stream.get_extra_info(info)
 
 
-def _hop(address: WebAddress, location: str) -> WebAddress:
+def hop(address: WebAddress, location: str) -> WebAddress:
+    """Return where a page leads.
+
+    Raises:
+        FetchRefused: it is no address that can be fetched, or leads out of https.
+    """
     fresh = web_address(location, address.url)
     if (address.scheme, fresh.scheme) == ("https", "http"):
         raise FetchRefused(f"{address.url} leads from https to http: {fresh.url}")

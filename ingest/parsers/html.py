@@ -47,7 +47,7 @@ def parse(raw: RawDocument) -> Parsed:
     page = BeautifulSoup(decode(raw.data), "lxml")
     if _is_deeper(page, _MAX_DEPTH):
         raise ParseFailed(f"HTML nested deeper than {_MAX_DEPTH} levels")
-    url = _canonical(page) or raw.labels.base_url
+    url = raw.about.url or _canonical(page) or raw.labels.base_url
     name, language = _text_of(page.title), _language(page)
     for tag in [*page.select(_UNREAD), *page.find_all(string=lambda s: isinstance(s, Comment))]:
         tag.extract()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import cast
 
@@ -17,6 +18,10 @@ _WEB_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 # It is imported when the first such source is opened.
 _SOURCES: Mapping[str, str] = {
     "files": "files",
+    "page": "pages",
+    "sitemap": "sitemap",
+    "crawl": "crawl",
+    "git": "git",
 }
 
 
@@ -25,12 +30,14 @@ def open_sources(
     configured: Sequence[SourceSettings],
     home: Path,
     base_url: str = "",
+    allow_private: Sequence[IPv4Network | IPv6Network] = (),
 ) -> list[Source]:
     """Return the given sources, or the configured ones where none is given.
 
     A given path that is a configured source, or lies in one, takes its labels, so that naming a
     staff folder by hand never publishes it; so does a given address that is a configured one.
-    `base_url` wins over the configured one. `home` is where sources keep what they remember.
+    `base_url` wins over the configured one, and `allow_private` is added to it. `home` is where
+    sources keep what they remember.
 
     Raises:
         SourceUnusable: one of them does not exist or is of no known kind, or there is none at all.
@@ -41,7 +48,14 @@ def open_sources(
             "no SOURCE given, and none in supportbot.toml; name a file, a folder or an address, or"
             ' add [[sources]] with path = "docs" to the file'
         )
-    return [_open(_settings_of(name, configured), base_url, home) for name in names]
+    settings = [_settings_of(name, configured) for name in names]
+    return [_open(_allowing(each, allow_private), base_url, home) for each in settings]
+
+
+def _allowing(
+    source: SourceSettings, networks: Sequence[IPv4Network | IPv6Network]
+) -> SourceSettings:
+    return source.model_copy(update={"allow_private": (*source.allow_private, *networks)})
 
 
 def _open(source: SourceSettings, base_url: str, home: Path) -> Source:
