@@ -64,11 +64,14 @@ def _open(source: SourceSettings, base_url: str, home: Path) -> Source:
     if module is None:
         raise SourceUnusable(f"{source.place}: sources of kind {kind!r} cannot be read")
     opener = cast(SourceOpener, import_module(f"ingest.sources.{module}").open_source)
-    return opener(source, _labels(source, base_url), home)
+    settings = source.model_copy(update={"kind": kind})
+    return opener(settings, _labels(source, base_url), home)
 
 
 def _kind_of(place: str) -> str:
     """Return the kind of source that a bare path or address is."""
+    if place.rstrip("/").endswith(".git"):
+        return "git"
     if not _WEB_ADDRESS.match(place):
         return "files"
     return "sitemap" if place.partition("?")[0].endswith((".xml", ".xml.gz")) else "page"

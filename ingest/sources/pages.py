@@ -18,11 +18,11 @@ def open_source(
     settings: SourceSettings, labels: Labels, home: Path, manners: Manners = POLITE
 ) -> WebSource:
     """Return the page at an address; whoever names it wants it, whatever it asks of robots."""
-    url = web_address(settings.place).url
-    return WebSource(settings, labels, home, partial(_survey, url), manners)
+    return WebSource(settings, labels, home, partial(_survey, settings.place), manners)
 
 
-def _survey(url: str, visits: Visits) -> None:
+def _survey(place: str, visits: Visits) -> None:
+    url = web_address(place).url
     seen = visits.visit(url)
     if seen and url not in visits.failed and seen.ending not in ENDINGS:
         reason = f"not a kind of document that can be read ({seen.ending})"

@@ -218,6 +218,9 @@ class Visits:
     def _fail(self, url: str, known: Seen | None, error: FetchFailed | FetchRefused) -> Seen | None:
         kept = known or Seen(id=url)
         reason = str(error)
+        if isinstance(error, FetchRefused) and self.is_robot and self.found and not kept.stamp:
+            self.skipped["links that lead to where nothing is fetched from"] += 1
+            return None
         if isinstance(error, FetchFailed) and error.status in _GONE:
             kept = replace(kept, missing=kept.missing + 1)
             self._failed_in_a_row = 0

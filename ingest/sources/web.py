@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -18,7 +19,6 @@ from ingest.sources.state import SourceState
 from ingest.sources.visits import POLITE, Manners, Seen, Visits
 
 _MEMORY_VERSION = 1  # a new one forgets what older ones remember
-_WATCH_SECONDS = 900
 
 Survey = Callable[[Visits], None]
 
@@ -75,7 +75,7 @@ class WebSource:
 
     def stamp(self) -> str:
         """Return a sign that changes every quarter of an hour: a site is not asked all the time."""
-        return str(int(self._manners.now().timestamp() // _WATCH_SECONDS))
+        return quarter_hour(self._manners.now())
 
     def _fetcher(self) -> Fetcher:
         return Fetcher(self.rules, resolver=self._manners.resolver)
@@ -103,6 +103,11 @@ class WebSource:
             elif seen.id not in by_id or url == seen.id:
                 by_id[seen.id] = Listed(seen.id, self, seen.stamp, self.labels, url)
         return tuple(by_id[id_] for id_ in sorted(by_id))
+
+
+def quarter_hour(now: datetime | None = None) -> str:
+    """Return the name of the present quarter of an hour."""
+    return str(int((now or datetime.now(UTC)).timestamp() // 900))
 
 
 def rules_of(settings: SourceSettings) -> FetchRules:
