@@ -15,10 +15,13 @@ import signal
 import subprocess
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address
 from pathlib import Path
 from urllib.parse import quote
+
+from filelock import FileLock, Timeout
 
 from ingest.config import SourceSettings
 from ingest.errors import FetchFailed, ParseFailed, SourceUnusable
@@ -156,10 +159,14 @@ class GitSource:
 
     def _fetch(self) -> None:
         remote = self._remote()
-        self._git.prepare()
-        words = ("fetch", "--quiet", "--no-tags", f"--depth={_DEPTH}", "--no-write-fetch-head")
-        refspec = f"+{self._ref}:{_HEAD}"
-        self._git.run(*words, remote.url, refspec, remote=remote, seconds=_FETCH_SECONDS)
+        with self._git.alone():
+            try:
+                self._git.fetch(remote, self._ref)
+            except FetchFailed:
+                if self._git.is_whole():
+                    raise
+                self._git.forget()
+                self._git.fetch(remote, self._ref)
 
     def _blobs(self) -> Iterator[_Blob]:
         try:
@@ -203,7 +210,48 @@ class _Git:
         if not self._command:
             raise SourceUnusable("the command `git` is not installed")
 
-    def prepare(self) -> None:
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other processes out, and clear away the locks of one that was killed.
+
+        Raises:
+            FetchFailed: another one takes too long.
+        """
+        with disk_errors(self._folder):
+            self._folder.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(f"{self._folder}.lock", timeout=_FETCH_SECONDS):
+                for lock in self._folder.rglob("*.lock"):
+                    lock.unlink(missing_ok=True)
+                yield
+        except Timeout as error:
+            raise FetchFailed("another process is fetching it", is_transient=True) from error
+
+    def fetch(self, remote: Remote, ref: str) -> None:
+        """Fetch the last commits of a ref.
+
+        Raises:
+            FetchFailed: they cannot be fetched.
+            SourceUnusable: the installed git is too old to be safe.
+        """
+        self._prepare()
+        words = ("fetch", "--quiet", "--no-tags", f"--depth={_DEPTH}", "--no-write-fetch-head")
+        self.run(*words, remote.url, f"+{ref}:{_HEAD}", remote=remote, seconds=_FETCH_SECONDS)
+
+    def is_whole(self) -> bool:
+        """Tell whether nothing of what was fetched is damaged."""
+        try:
+            self.run("fsck", "--no-dangling", "--no-progress")
+        except FetchFailed as error:
+            return isinstance(error.__cause__, subprocess.TimeoutExpired)  # it is only large
+        return True
+
+    def forget(self) -> None:
+        """Remove all that was fetched."""
+        with disk_errors(self._folder):
+            shutil.rmtree(self._folder)
+
+    def _prepare(self) -> None:
         """Make the repository if it is not there yet.
 
         Raises:
@@ -216,8 +264,6 @@ class _Git:
         if not numbers or (int(numbers[1]), int(numbers[2])) < _OLDEST_GIT:
             oldest = ".".join(map(str, _OLDEST_GIT))
             raise SourceUnusable(f"{version.strip()} is too old; {oldest} or newer is needed")
-        with disk_errors(self._folder):
-            self._folder.parent.mkdir(parents=True, exist_ok=True)
         self.run("init", "--quiet", "--bare", "--template=", str(self._folder), at_home=False)
 
     def has(self, ref: str) -> bool:

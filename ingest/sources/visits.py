@@ -213,7 +213,8 @@ class Visits:
         """Tell whether a sitemap's date is reason enough not to ask."""
         oldest = (self.now - timedelta(days=_TRUSTED_DAYS)).date().isoformat()
         is_fresh = oldest < known.asked_on <= self.now.date().isoformat()
-        return not self.is_misdated and is_fresh and _is_settled(known, lastmod)
+        is_there = known.missing == 0 and not self.is_misdated
+        return is_there and is_fresh and _is_settled(known, lastmod)
 
     def _fail(self, url: str, known: Seen | None, error: FetchFailed | FetchRefused) -> Seen | None:
         kept = known or Seen(id=url)
@@ -228,8 +229,9 @@ class Visits:
                 self.found[url] = kept
                 return None
             reason += "; it is removed if it is not there the next time either"
-        elif isinstance(error, FetchFailed) and error.is_transient:
-            self._failed_in_a_row += 1
+        else:
+            kept = replace(kept, missing=0)
+            self._failed_in_a_row += isinstance(error, FetchFailed) and error.is_transient
         self.found[url] = kept
         self.failed.add(url)
         self.failures.append(Failure(kept.id, reason))

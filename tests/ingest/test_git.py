@@ -136,6 +136,34 @@ def test_a_repository_that_is_away_keeps_what_there_was(
     assert read_from.list() == before
 
 
+def test_what_a_killed_fetch_leaves_behind_does_no_harm(
+    repository: Repository, tmp_path: Path
+) -> None:
+    read_from = source(repository, tmp_path)
+    before = read_from.list()
+    (fetched,) = (tmp_path / "home" / "sources").glob("*.git")
+    for name in ("shallow.lock", "refs/supportbot/head.lock", "packed-refs.lock"):
+        (fetched / name).touch()
+    repository.write("docs/b.md", "# B")
+    assert len(read_from.list().items) == len(before.items) + 1
+
+
+def test_a_repository_that_was_damaged_is_fetched_anew(
+    repository: Repository, tmp_path: Path
+) -> None:
+    read_from = source(repository, tmp_path)
+    read_from.list()
+    (fetched,) = (tmp_path / "home" / "sources").glob("*.git")
+    for path in (fetched / "objects").rglob("*"):
+        if path.is_file():
+            path.chmod(0o600)
+            path.write_bytes(b"")
+    repository.write("docs/b.md", "# B")
+    listing = read_from.list()
+    assert listing.failures == ()
+    assert [read_from.read(item).data for item in listing.items] == [b"# A", b"# B", b"# Read me"]
+
+
 @pytest.mark.parametrize(
     ("setting", "reason"),
     [

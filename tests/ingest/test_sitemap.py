@@ -170,6 +170,16 @@ def test_a_date_is_relied_on_for_a_week(web: Reader) -> None:
         assert web.asked == asked
 
 
+def test_a_missing_page_is_asked_for_whatever_its_date(web: Reader) -> None:
+    web.site.pages["/sitemap.xml"] = sitemap(web, "a", lastmod="2026-11-01")
+    web.list("sitemap", "sitemap.xml")
+    page = web.site.pages.pop("/a")
+    web.today += timedelta(days=8)
+    web.list("sitemap", "sitemap.xml")
+    web.site.pages["/a"] = page
+    assert web.paths(web.list("sitemap", "sitemap.xml")) == ["a"]
+
+
 def test_dates_that_were_wrong_once_are_never_relied_on_again(web: Reader) -> None:
     web.site.pages["/sitemap.xml"] = sitemap(web, "a", "b", lastmod="2026-11-01")
     web.list("sitemap", "sitemap.xml")
