@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import time
@@ -11,7 +12,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
-from ingest.config import IngestSettings
+from ingest.config import IngestSettings, with_tokens
 from ingest.errors import IngestError, SourceUnusable
 from ingest.pipeline import Pipeline
 from ingest.plan import Plan
@@ -195,8 +196,9 @@ def _store(settings: IngestSettings) -> ReleaseStore:
 
 
 def _sources(args: argparse.Namespace, settings: IngestSettings) -> list[Source]:
+    configured = with_tokens(settings.sources, os.environ)
     return open_sources(
-        args.source, settings.sources, settings.home, args.base_url or "", args.allow_private
+        args.source, configured, settings.home, args.base_url or "", args.allow_private
     )
 
 

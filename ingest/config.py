@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import date
 from ipaddress import IPv4Network, IPv6Network
 from typing import Literal
@@ -43,6 +44,7 @@ class SourceSettings(BaseModel):
     redact: bool = False  # personal data is replaced by placeholders
     user: str = ""  # whose token it is, where the system asks for that
     token: SecretStr | None = None
+    token_variable: str = ""  # the environment variable that holds the token
     branch: str = ""  # of a git repository
     folder: str = ""  # of a git repository; "" the whole of it
     include: tuple[str, ...] = ()  # of a crawl or sitemap: address paths with wildcards
@@ -57,12 +59,29 @@ class SourceSettings(BaseModel):
     def _has_one_place(self) -> SourceSettings:
         if bool(self.path) == bool(self.url):
             raise ValueError("a source has either a path or a url")
+        if self.token and self.token_variable:
+            raise ValueError("a source has either a token or a token_variable")
         return self
 
     @property
     def place(self) -> str:
         """Return the path or the address."""
         return self.path or str(self.url)
+
+
+def with_tokens(
+    sources: Iterable[SourceSettings], environment: Mapping[str, str]
+) -> tuple[SourceSettings, ...]:
+    """Return the sources with the tokens that the variables they name hold.
+
+    A variable that is not set leaves a source without: it is told when the source is opened.
+    """
+    return tuple(_with_token(source, environment) for source in sources)
+
+
+def _with_token(source: SourceSettings, environment: Mapping[str, str]) -> SourceSettings:
+    token = environment.get(source.token_variable, "").strip() if source.token_variable else ""
+    return source.model_copy(update={"token": SecretStr(token)}) if token else source
 
 
 class IngestSettings(KnowledgeSettings):
