@@ -22,6 +22,12 @@ _SOURCES: Mapping[str, str] = {
     "sitemap": "sitemap",
     "crawl": "crawl",
     "git": "git",
+    "zendesk": "zendesk",
+    "confluence": "confluence",
+    "intercom": "intercom",
+    "notion": "notion",
+    "github": "github",
+    "feed": "feed",
 }
 
 

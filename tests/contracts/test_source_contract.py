@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -22,6 +23,7 @@ from ingest.sources.base import Labels, Listing, Source
 from ingest.sources.pace import Pace
 from ingest.sources.visits import Manners
 from knowledge.documents import content_hash
+from tests.ingest.systems import SYSTEMS, system_place
 from tests.servers.repository import Repository
 from tests.servers.site import Page, Site
 
@@ -167,6 +169,7 @@ PLACES: dict[str, Callable[[Path], contextmanager[Place]]] = {  # type: ignore[t
     "page": lambda folder: _web(OnePage, folder),
     "sitemap": lambda folder: _web(Web, folder),
     "crawl": lambda folder: _web(Crawled, folder),
+    **{name: partial(system_place, name) for name in SYSTEMS},
 }
 
 
