@@ -10,7 +10,7 @@ from ingest.sources.base import RawDocument
 from knowledge.documents import STAFF, Document
 
 _LONGEST_TITLE = 300  # characters
-_MARKDOWN = (".md", ".markdown")
+_MARKDOWN = (".md", ".markdown", ".mdx")
 
 
 def describe(raw: RawDocument, parsed: Parsed, content_hash: str) -> Document:
@@ -66,7 +66,7 @@ def _uri(raw: RawDocument, parsed: Parsed) -> str:
         return address
     if not base:
         return raw.id
-    path = raw.id
+    path = raw.path or raw.id
     for ending in _MARKDOWN:
         path = path.removesuffix(ending)
     return base + quote(path)

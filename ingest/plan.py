@@ -101,8 +101,9 @@ def _unique(listings: Sequence[Listing]) -> tuple[list[Listed], list[Failure]]:
 
 
 def _is_unknown(document_id: str, failures: Sequence[Failure]) -> bool:
+    """Tell whether a document, or the folder or file that it is in, could not be listed."""
     return any(
         document_id == failure.uri
-        or (failure.uri[-1:] == "/" and document_id.startswith(failure.uri))
+        or document_id.startswith((failure.uri.rstrip("/") + "/", failure.uri + "#"))
         for failure in failures
     )

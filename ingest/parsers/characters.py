@@ -15,6 +15,7 @@ _MARKS = (  # UTF-32 first: its little-endian mark begins with that of UTF-16
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+WIDE_MARKS = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _SAMPLE_BYTES = 100_000  # enough to tell an encoding by
 # Where several encodings fit a short text alike, the one that more files are in is meant.
 _COMMON = ("cp1252", "cp1251", "gb18030", "cp932", "big5", "cp949", "cp1250", "cp1253", "cp1254")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import tomllib
-from datetime import date, datetime
 from functools import cache
 from typing import Any
 
@@ -12,6 +11,7 @@ import yaml
 from markdown_it import MarkdownIt
 
 from ingest.errors import ParseFailed
+from ingest.parsers import fields
 from ingest.parsers.base import Parsed
 from ingest.parsers.characters import clean, decode
 from ingest.sources.base import RawDocument
@@ -35,18 +35,18 @@ def parse(raw: RawDocument) -> Parsed:
     source = _SOURCE_LINE.match(body)
     if source:
         body = body[source.end() :]
-    url = _first_text(front, "url", "source_url")
+    url = fields.first_text(front, "url", "source_url")
     return Parsed(
         text=body,
-        title=_first_text(front, "title") or plain(heading),
+        title=fields.first_text(front, "title") or plain(heading),
         url=url or (source[1] if source else ""),
-        language=_first_text(front, "language", "lang"),
-        modified_at=_moment(front, "last_modified", "modified", "updated", "lastmod", "date"),
-        audiences=_audiences(front),
-        tags=_tags(front),
-        owner=_first_text(front, "owner"),
-        version=_first_text(front, "version"),
-        valid_until=_last_day(front),
+        language=fields.first_text(front, "language", "lang"),
+        modified_at=fields.moment(front, "last_modified", "modified", "updated", "lastmod", "date"),
+        audiences=fields.audiences(front, "audience", "audiences"),
+        tags=fields.tags(front, "tags"),
+        owner=fields.first_text(front, "owner"),
+        version=fields.first_text(front, "version"),
+        valid_until=fields.last_day(front),
     )
 
 
@@ -95,58 +95,3 @@ def _split_title(body: str) -> tuple[str, str]:
         if match:
             return match[1], body[match.end() :]
     return "", body
-
-
-def _first_text(front: dict[str, Any], *keys: str) -> str:
-    values = (front.get(key) for key in keys)
-    texts = (" ".join(str(v).split()) for v in values if not isinstance(v, dict | list | None))
-    return next(filter(None, texts), "")
-
-
-def _moment(front: dict[str, Any], *keys: str) -> str:
-    """Return the first of these dates as ISO 8601, "" where none is legible."""
-    for value in (front.get(key) for key in keys):
-        if isinstance(value, date):  # of which `datetime` is a kind
-            return value.isoformat()
-        try:
-            return datetime.fromisoformat(str(value).strip()).isoformat()
-        except ValueError:
-            continue
-    return ""
-
-
-def _last_day(front: dict[str, Any]) -> str:
-    """Return the last day on which the page holds.
-
-    Raises:
-        ParseFailed: it is there but no date; such a page must not hold for good.
-    """
-    value = front.get("valid_until")
-    if value is None:
-        return ""
-    try:
-        day = value if isinstance(value, date) else datetime.fromisoformat(str(value).strip())
-    except ValueError:
-        raise ParseFailed(
-            f"its valid_until is no date: {str(value)[:40]!r}; write YYYY-MM-DD"
-        ) from None
-    return f"{day:%Y-%m-%d}"
-
-
-def _tags(front: dict[str, Any]) -> tuple[str, ...]:
-    value = front.get("tags") or ()
-    parts = value if isinstance(value, list) else str(value).split(",") if value else ()
-    return tuple(dict.fromkeys(tag for part in parts if (tag := " ".join(str(part).split()))))
-
-
-def _audiences(front: dict[str, Any]) -> frozenset[str] | None:
-    """Return the audiences; empty where the label is there but says nothing legible."""
-    labels = [front[key] for key in ("audience", "audiences") if key in front]
-    if not labels:
-        return None
-    values = [
-        value for label in labels for value in (label if isinstance(label, list) else [label])
-    ]
-    if not all(isinstance(value, str) and value.strip() for value in values):
-        return frozenset()
-    return frozenset(value.strip() for value in values)

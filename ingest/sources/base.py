@@ -69,6 +69,7 @@ class RawDocument:
     labels: Labels = field(default_factory=Labels)
     about: About = field(default_factory=About)  # what the source's system says about it
     stamp: str = ""  # of these bytes, as `Listed.stamp`; "": their SHA-256
+    path: str = ""  # where customers read it, below the base URL; "": as its id says
 
 
 @dataclass(frozen=True, slots=True)

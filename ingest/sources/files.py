@@ -1,52 +1,94 @@
 """Files, folders and globs as a source.
 
 A folder is walked without following linked folders; hidden names, dependency folders and private
-keys are passed over, and nothing outside the folder is ever read.
+keys are passed over, and nothing outside the folder is ever read. A file that holds many documents
+is listed as all of them.
 """
 
 from __future__ import annotations
 
 import fnmatch
 import glob
-import hashlib
-import os
-import re
-import stat
+import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from os import stat_result
 from pathlib import Path
+from typing import Any
 
 from ingest.config import SourceSettings
 from ingest.errors import ParseFailed, SourceUnusable
-from ingest.parsers import ENDINGS
-from ingest.sources.base import MAX_DOCUMENT_BYTES, Labels, Listed, Listing, RawDocument
+from ingest.parsers import ENDINGS as DOCUMENTS
+from ingest.parsers import PARSERS_VERSION
+from ingest.sources import containers
+from ingest.sources.base import Labels, Listed, Listing, RawDocument
+from ingest.sources.containers import Unfolded, size_limit, unfold
+from ingest.sources.names import ending_of, printable
+from ingest.sources.state import SourceState
+from ingest.sources.tree import Found, Tree, reason
 from knowledge.documents import content_hash
+from knowledge.errors import StoreUnavailable
 from knowledge.releases import Failure
 
-_DEPENDENCY_FOLDERS = {"node_modules", "__pycache__", "CVS"}
-_KEY_FILE = re.compile(r"id_(rsa|dsa|ecdsa|ed25519)\b|.*\.(pem|key|p12|pfx|kdbx)$", re.IGNORECASE)
-# Bytes of a name that are no UTF-8 (as Python holds them), and control characters.
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f\udc80-\udcff]")
+ENDINGS = DOCUMENTS | containers.ENDINGS
+# What is remembered of files holds for one way of reading them.
+_MEMORY = f"1/{PARSERS_VERSION}"
+_SETTLED_NS = 2_000_000_000  # a file that changed later than this may change again unseen
 
 _Failures = list[Failure]  # `list` is a method here
 
 
-def open_source(settings: SourceSettings, labels: Labels, _home: Path) -> FileSource:
+def open_source(settings: SourceSettings, labels: Labels, home: Path) -> FileSource:
     """Return the files of a path, a folder or a glob."""
-    return FileSource(settings.path, labels)
+    return FileSource(settings.path, labels, home)
+
+
+@dataclass(frozen=True, slots=True)
+class _Contents:
+    """What one file holds: its documents as (id, stamp), its failures, what was passed over."""
+
+    items: tuple[tuple[str, str], ...] = ()
+    failures: tuple[Failure, ...] = ()
+    skipped: tuple[tuple[str, int], ...] = ()
+
+    def to_json(self) -> list[Any]:
+        """Return the row that is remembered; most files are one document, named as they are."""
+        if len(self.items) == 1 and not self.failures and not self.skipped:
+            return [*self.items[0]]
+        failures = [[failure.uri, failure.reason] for failure in self.failures]
+        return [self.items, failures, self.skipped]
+
+    @classmethod
+    def from_json(cls, row: list[Any]) -> _Contents:
+        if len(row) == 2:
+            return cls(((row[0], row[1]),))
+        items, failures, skipped = row
+        return cls(
+            tuple((id_, stamp) for id_, stamp in items),
+            tuple(Failure(uri, why) for uri, why in failures),
+            tuple((why, count) for why, count in skipped),
+        )
 
 
 class FileSource:
     """A file, a folder with all below it, or the files that a glob matches.
 
     A document's id is its path relative to the folder (to the part of a glob before its first
-    wildcard), with "/"; of a single file, its name.
+    wildcard), with "/"; of a single file, its name. Documents of a container have ids like
+    `archive.zip/guide/a.md` and `articles.jsonl#12`.
+
+    Args:
+        given: the path or glob as it was typed.
+        labels: what holds for all its documents.
+        home: where it remembers which files it has read, so that unchanged ones are not read again.
 
     Raises:
         SourceUnusable: there is no such file or folder, or the file is of an unknown kind.
     """
 
-    def __init__(self, given: str, labels: Labels) -> None:
+    def __init__(self, given: str, labels: Labels, home: Path | None = None) -> None:
         self.name = given
         self.labels = labels
         path = Path(given).expanduser()
@@ -55,54 +97,113 @@ class FileSource:
             path, self._pattern = _split_glob(path)
         if not _exists(path):
             raise SourceUnusable(f"{given}: no such file or folder")
-        self._file = None if path.is_dir() else path
-        self._root = path if path.is_dir() else path.parent
+        self._file = None if path.is_dir() else path.resolve()
+        self._own_name = path.name
+        self._tree = Tree(self._file.parent if self._file else path, ENDINGS)
         if self._file:
-            self._check_file(self._file)
+            self._check_file(path)
+        self._state = SourceState.of(home, f"files:{path.absolute()}") if home else None
+        self._last: tuple[str, stat_result | None, Unfolded] = ("", None, Unfolded())
 
     def list(self) -> Listing:
-        """Return what is there now, with a hash of each file's bytes."""
+        """Return what is there now, with a hash of each document's bytes."""
         items: list[Listed] = []
         failures: list[Failure] = []
         skipped: Counter[str] = Counter()
-        for path in self._walk(skipped, failures):
-            document_id = self._id(path)
-            try:
-                stamp = _hash(path)
-            except (OSError, ParseFailed) as error:
-                failures.append(Failure(document_id, _reason(error)))
-                continue
-            items.append(Listed(document_id, self, stamp, self.labels, str(path)))
+        known = self._remembered()
+        seen: dict[str, list[Any]] = {}
+        for found in self._walk(skipped, failures):
+            contents = _recalled(known.get(found.path), found.stat)
+            if contents is None:
+                began = time.time_ns()
+                contents, found = self._contents(found)
+                if _is_settled(found.stat, began):
+                    seen[found.path] = [_signature(found.stat), *contents.to_json()]
+            else:
+                seen[found.path] = known[found.path]
+            for document_id, stamp in contents.items:
+                items.append(Listed(document_id, self, stamp, self.labels, found.path))
+            failures += contents.failures
+            for why, count in contents.skipped:
+                skipped[why] += count
+        if self._state and seen != known:
+            with suppress(StoreUnavailable):  # what is not remembered is read again
+                self._state.save({"version": _MEMORY, "files": seen})
         items.sort(key=lambda item: item.id)
         return Listing(tuple(items), tuple(failures), tuple(sorted(skipped.items())))
 
     def read(self, item: Listed) -> RawDocument:
-        """Return the bytes of a listed file, as they are now."""
-        path = Path(item.place)
-        try:
-            _check_size(path.stat().st_size)
-            data = path.read_bytes()
-        except OSError as error:
-            raise ParseFailed(_reason(error)) from error
-        return RawDocument(item.id, self.name, path.suffix.lower(), data, self.labels)
+        """Return the bytes of a listed document, as they are now."""
+        path = item.place
+        if ending_of(path) not in containers.ENDINGS:
+            data, _ = self._tree.read(path, size_limit(ending_of(path)))
+            return RawDocument(item.id, self.name, ending_of(path), data, self.labels)
+        member = self._unfolded(path).members.get(item.id)
+        if member is None:
+            raise ParseFailed("it is no longer in its file")
+        made = member.unpack()
+        return RawDocument(
+            id=item.id,
+            source=self.name,
+            ending=made.ending,
+            data=made.data,
+            labels=self.labels,
+            about=made.about,
+            stamp=made.stamp,
+            path=member.path,
+        )
 
     def stamp(self) -> str:
         """Return a hash of all names, sizes and times, without reading any file."""
-        lines = []
-        for path in self._walk(Counter(), []):
-            try:
-                found = path.stat()
-            except OSError:
-                continue
-            lines.append(f"{self._id(path)}\0{found.st_size}\0{found.st_mtime_ns}")
-        return content_hash("\n".join(sorted(lines)))
+        walked = self._walk(Counter(), [])
+        lines = [f"{f.path}\0{f.stat.st_size}\0{f.stat.st_mtime_ns}" for f in walked]
+        return content_hash(printable("\n".join(sorted(lines))))
 
-    def _id(self, path: Path) -> str:
-        relative = path.relative_to(self._root).as_posix()
-        return _UNPRINTABLE.sub(lambda match: f"%{ord(match[0]) & 0xFF:02X}", relative)
+    def _contents(self, found: Found) -> tuple[_Contents, Found]:
+        """Return what a file holds, and its `stat` when it was read."""
+        document_id = self._id(found.path)
+        ending = ending_of(found.path)
+        try:
+            data, now = self._tree.read(found.path, size_limit(ending))
+        except ParseFailed as error:
+            return _Contents(failures=(Failure(document_id, str(error)),)), found
+        found = Found(found.path, now)
+        if ending not in containers.ENDINGS:
+            return _Contents(((document_id, content_hash(data)),)), found
+        unfolded = unfold(document_id, data)
+        items: list[tuple[str, str]] = []
+        for member in unfolded.members.values():
+            try:
+                items.append((member.id, member.unpack().stamp))
+            except ParseFailed as error:
+                unfolded.fail(member.id, str(error))
+        skipped = tuple(sorted(unfolded.skipped.items()))
+        return _Contents(tuple(items), tuple(unfolded.failures), skipped), found
+
+    def _unfolded(self, path: str) -> Unfolded:
+        """Return what a container holds now; the last one is kept, since its documents follow."""
+        last, last_stat, unfolded = self._last
+        try:
+            now = (self._tree.root / path).stat()
+        except OSError as error:
+            raise ParseFailed(reason(error)) from error
+        if path != last or last_stat is None or _signature(last_stat) != _signature(now):
+            self._last = ("", None, Unfolded())  # before the next one fills the memory too
+            data, now = self._tree.read(path, size_limit(ending_of(path)))
+            unfolded = unfold(self._id(path), data)
+            self._last = (path, now, unfolded)
+        return unfolded
+
+    def _remembered(self) -> dict[str, Any]:
+        state = self._state.load() if self._state else {}
+        files = state.get("files")
+        return files if state.get("version") == _MEMORY and isinstance(files, dict) else {}
+
+    def _id(self, path: str) -> str:
+        return printable(self._own_name if self._file else path)
 
     def _check_file(self, path: Path) -> None:
-        if path.suffix.lower() not in ENDINGS:
+        if ending_of(path.name) not in ENDINGS:
             known = ", ".join(sorted(ENDINGS))
             raise SourceUnusable(
                 f"{self.name}: not a kind of file that can be read; known: {known}"
@@ -110,35 +211,20 @@ class FileSource:
         if not path.is_file():
             raise SourceUnusable(f"{self.name}: neither a plain file nor a folder")
 
-    def _walk(self, skipped: Counter[str], failures: _Failures) -> Iterator[Path]:
+    def _walk(self, skipped: Counter[str], failures: _Failures) -> Iterator[Found]:
         if self._file:
-            yield self._file
+            with suppress(OSError):
+                yield Found(self._file.name, self._file.stat())
             return
-        folders = [self._root]
-        while folders:
-            folder = folders.pop()
-            try:
-                with os.scandir(folder) as scan:
-                    entries = list(scan)
-            except OSError as error:
-                self._note_unreadable(folder, error, failures)
-                continue
-            for entry in entries:
-                why = _why_skipped(entry, self._root)
-                if why:
-                    skipped[why] += 1
-                elif entry.is_dir(follow_symlinks=False):
-                    folders.append(Path(entry.path))
-                elif self._is_wanted(Path(entry.path)):
-                    yield Path(entry.path)
 
-    def _is_wanted(self, path: Path) -> bool:
-        return not self._pattern or _matches(path.relative_to(self._root).parts, self._pattern)
+        def note(folder: str, error: OSError) -> None:
+            if not folder:
+                raise SourceUnusable(f"{self.name}: {reason(error)}") from error
+            failures.append(Failure(self._id(folder) + "/", reason(error)))
 
-    def _note_unreadable(self, folder: Path, error: OSError, failures: _Failures) -> None:
-        if folder == self._root:
-            raise SourceUnusable(f"{self.name}: {_reason(error)}") from error
-        failures.append(Failure(self._id(folder) + "/", _reason(error)))
+        for found in self._tree.walk(skipped, note):
+            if not self._pattern or _matches(tuple(found.path.split("/")), self._pattern):
+                yield found
 
 
 def _exists(path: Path) -> bool:
@@ -164,46 +250,19 @@ def _matches(parts: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
     return _matches(parts[1:], pattern[1:])
 
 
-def _why_skipped(entry: os.DirEntry[str], root: Path) -> str:
-    """Return why this is no document, in words that follow a number; "" if it may be one."""
-    if entry.name.startswith("."):
-        return "hidden"
-    if entry.is_symlink():
-        if not _exists(Path(entry.path)):
-            return "broken links"
-        if entry.is_dir():
-            return "linked folders, which are not followed"
-        if not Path(os.path.realpath(entry.path)).is_relative_to(os.path.realpath(root)):
-            return "links to outside of the folder"
-    if entry.is_dir():
-        return f"{entry.name} folders" if entry.name in _DEPENDENCY_FOLDERS else ""
-    if _KEY_FILE.match(entry.name):
-        return "private keys"
-    ending = Path(entry.name).suffix.lower()
-    if ending not in ENDINGS:
-        return f"{ending} files" if ending else "files without ending"
+def _signature(found: stat_result) -> list[int]:
+    """Return what changes whenever a file's bytes may have."""
+    return [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
+
+
+def _is_settled(found: stat_result, now_ns: int) -> bool:
+    return max(found.st_mtime_ns, found.st_ctime_ns) < now_ns - _SETTLED_NS
+
+
+def _recalled(row: Any, found: stat_result) -> _Contents | None:
+    """Return what is remembered of a file, None where it may have changed since."""
     try:
-        is_plain = stat.S_ISREG(entry.stat().st_mode)
-    except OSError:
-        return "broken links"
-    return "" if is_plain else "pipes, sockets and devices"
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb") as file:
-        _check_size(os.fstat(file.fileno()).st_size)
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _check_size(size: int) -> None:
-    if size > MAX_DOCUMENT_BYTES:
-        limit = MAX_DOCUMENT_BYTES // 1024**2
-        raise ParseFailed(
-            f"larger than {limit} MB ({size // 1024**2} MB); split it or leave it out"
-        )
-
-
-def _reason(error: OSError | ParseFailed) -> str:
-    if isinstance(error, OSError):
-        return f"cannot be read: {error.strerror or error}"
-    return str(error)
+        signature, *contents = row
+        return _Contents.from_json(contents) if signature == _signature(found) else None
+    except (TypeError, ValueError):
+        return None

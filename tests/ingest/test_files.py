@@ -2,14 +2,20 @@ from __future__ import annotations
 
 import os
 import socket
+import time
+import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ingest.errors import ParseFailed, SourceUnusable
+from ingest.parsers import PARSERS_VERSION
 from ingest.sources import base, files
 from ingest.sources.base import Labels
 from ingest.sources.files import FileSource
+from ingest.sources.state import SourceState
+from ingest.sources.tree import Tree
 
 
 def source(path: Path | str) -> FileSource:
@@ -120,6 +126,91 @@ def test_a_file_that_vanished_after_listing_is_a_failure_of_that_file(tmp_path: 
     path.unlink()
     with pytest.raises(ParseFailed, match="No such file"):
         folder.read(item)
+
+
+def test_a_file_swapped_for_a_link_or_a_pipe_after_listing_is_never_followed(
+    tmp_path: Path,
+) -> None:
+    outside = write(tmp_path / "outside" / "secret.md")
+    paths = [write(tmp_path / "docs" / name) for name in ("a.md", "b.md", "c.md")]
+    folder = source(tmp_path / "docs")
+    items = folder.list().items
+    for path in paths:
+        path.unlink()
+    paths[0].symlink_to(outside)
+    os.mkfifo(paths[1])
+    paths[2].mkdir()
+    for item, why in zip(items, ("outside", "not a plain file", "not a plain file"), strict=True):
+        with pytest.raises(ParseFailed, match=why):
+            folder.read(item)
+
+
+def test_a_folder_swapped_for_a_link_after_listing_is_never_followed(tmp_path: Path) -> None:
+    outside = write(tmp_path / "outside" / "a.md", "secret").parent
+    inner = write(tmp_path / "docs" / "deep" / "a.md", "open").parent
+    folder = source(tmp_path / "docs")
+    (item,) = folder.list().items
+    inner.rename(tmp_path / "away")
+    inner.symlink_to(outside)
+    with pytest.raises(ParseFailed, match="outside"):
+        folder.read(item)
+
+
+def test_no_traversal_in_a_name_leaves_the_folder(tmp_path: Path) -> None:
+    write(tmp_path / "secret.md")
+    folder = source(write(tmp_path / "docs" / "a.md").parent)
+    (item,) = folder.list().items
+    for place in ("../secret.md", "x/../../secret.md", str(tmp_path / "secret.md"), "a.md/x"):
+        with pytest.raises(ParseFailed):
+            folder.read(replace(item, place=place))
+
+
+def test_a_file_that_says_it_is_empty_is_read_up_to_the_limit(tmp_path: Path) -> None:
+    data, found = Tree(Path("/proc/self"), files.ENDINGS).read("status", 100_000)
+    assert found.st_size == 0
+    assert data
+    with pytest.raises(ParseFailed, match="larger than"):
+        Tree(Path("/proc/self"), files.ENDINGS).read("status", 10)
+
+
+def test_a_name_of_255_bytes_is_listed_and_read(tmp_path: Path) -> None:
+    write(tmp_path / ("é" * 126 + ".md"), "long")
+    folder = source(tmp_path)
+    (item,) = folder.list().items
+    assert folder.read(item).data == b"long"
+
+
+def test_an_unchanged_file_is_not_read_again_and_a_changed_one_is(tmp_path: Path) -> None:
+    home, docs = tmp_path / "home", tmp_path / "docs"
+    for name in ("a.md", "b.md"):
+        write(docs / name, "one")
+    zipped = docs / "c.zip"
+    with zipfile.ZipFile(zipped, "w") as archive:
+        archive.writestr("x.md", "one")
+    time.sleep(2.1)  # only what has not changed for two seconds is trusted
+    first = {item.id: item.stamp for item in FileSource(str(docs), Labels(), home).list().items}
+    (state,) = (home / "sources").iterdir()
+    state.write_text(state.read_text().replace(first["a.md"], "remembered"))
+    write(docs / "b.md", "two")  # of the same size
+    second = {item.id: item.stamp for item in FileSource(str(docs), Labels(), home).list().items}
+    assert second["a.md"] == "remembered" != first["a.md"]
+    assert second["b.md"] != first["b.md"]
+
+
+def test_what_is_remembered_wrongly_is_read_again(tmp_path: Path) -> None:
+    home, docs = tmp_path / "home", write(tmp_path / "docs" / "a.md").parent
+    expected = source(docs).list().items[0].stamp
+    listing = FileSource(str(docs), Labels(), home)
+    state = SourceState.of(home, f"files:{docs}")
+    for rows in ({}, [], None, {"a.md": None}, {"a.md": [[1], "x"]}, {"a.md": [[], 1, 2, 3]}):
+        state.save({"version": f"1/{PARSERS_VERSION}", "files": rows})
+        assert [item.stamp for item in listing.list().items] == [expected]
+
+
+def test_a_file_that_just_changed_is_not_remembered(tmp_path: Path) -> None:
+    home, docs = tmp_path / "home", write(tmp_path / "docs" / "a.md").parent
+    FileSource(str(docs), Labels(), home).list()
+    assert not SourceState.of(home, f"files:{docs}").load().get("files")
 
 
 def test_a_glob_lists_what_it_matches(tmp_path: Path) -> None:
