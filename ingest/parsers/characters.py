@@ -23,6 +23,20 @@ _SLACK = 0.05  # of charset-normalizer's mess ratio, 0 to 1
 _WIDE_ZEROS = 0.2  # share of zero bytes in UTF-16 of any language with spaces, and elsewhere none
 _WIDE = ("utf_16", "utf_16_le", "utf_16_be", "utf_32", "utf_32_le", "utf_32_be")
 
+_SHIFT_JAPANESE = re.compile(rb"\x1b\$[@B]|\x1b\(J")  # ISO-2022-JP, which is plain ASCII beside
+_KANA = re.compile("[\u3041-\u30ff]")
+_HALF_KANA = re.compile("[\uff61-\uff9f]")
+_OTHER = re.compile(r"[^\x00-\x7f]")
+_CYRILLIC = re.compile("[\u0400-\u04ff«»„“”’–—…№\u00a0]")
+_CYRILLIC_WORD = re.compile("[\u0400-\u04ff]+")
+_CYRILLIC_VOWEL = re.compile("[аеиоуыэюяёіїє]", re.IGNORECASE)
+_MIXED_WORD = re.compile(
+    "[a-zA-Z][\u0400-\u04ff\u05d0-\u05ea]|[\u0400-\u04ff\u05d0-\u05ea][a-zA-Z]"
+)
+_HEBREW = re.compile("[\u05d0-\u05ea]")
+_HEBREW_WORDS = 8  # so many Russian words without any capital or of ы, ь, э, ю, я are none
+_LATER_RUSSIAN = re.compile(rb"[\xc0-\xdf\xfb-\xff]")
+
 _LINE_ENDS = re.compile("\r\n|[\r\f\v\x85\u2028\u2029]")
 _BLANK_LINES = re.compile(r"\n(?:[^\S\n]*\n){2,}")
 _ANSI = re.compile("\x1b\\[[0-9;?]*[ -/]*[@-~]")
@@ -52,12 +66,14 @@ def decode(data: bytes) -> str:
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return _decode_as(data, encoding)
-    if b"\0" not in data:
-        try:
-            return data.decode("utf-8")
-        except UnicodeDecodeError:
-            pass
-    return _decode_as(data, _guess(data))
+    if b"\0" in data:
+        return _decode_as(data, _wide(data) or _guess(data))
+    if _SHIFT_JAPANESE.search(data, 0, _SAMPLE_BYTES):
+        return _decode_as(data, "iso2022_jp_2")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return _decode_as(data, _by_script(data[:_SAMPLE_BYTES]) or _guess(data))
 
 
 def clean(text: str) -> str:
@@ -70,6 +86,63 @@ def clean(text: str) -> str:
     text = _TAGS.sub(lambda match: match[1] or "", text)
     text = _BLANK_LINES.sub("\n\n", text)
     return unicodedata.normalize("NFC", _RUNS.sub(r"\1\2", text))
+
+
+def _wide(data: bytes) -> str:
+    """Return which UTF-16 this is without a mark: the one in which all is text, with spaces."""
+    sample = data[: _SAMPLE_BYTES // 2 * 2]
+    if len(data) % 2:
+        return ""
+    spaces = {
+        "utf-16-le": sum(map(sample.count, (b" \0", b"\n\0"))),
+        "utf-16-be": sum(map(sample.count, (b"\0 ", b"\0\n"))),
+    }
+    for encoding in sorted(spaces, key=lambda name: -spaces[name]):
+        kinds = {unicodedata.category(c) for c in _sampled(sample, encoding) if c not in "\r\n\t"}
+        if kinds and spaces[encoding] and not kinds & {"Cc", "Cn", "Co", "Cs"}:
+            return encoding
+    return ""
+
+
+def _by_script(data: bytes) -> str:
+    """Return the encoding of Japanese, Russian and Hebrew by what their writing always shows.
+
+    In short texts, statistics take these for others that share their bytes.
+    """
+    for encoding in ("cp932", "euc_jp"):
+        text = _sampled(data, encoding)
+        kana, half, other = (len(form.findall(text)) for form in (_KANA, _HALF_KANA, _OTHER))
+        if kana > other / 10 and half < other / 20:
+            return encoding
+    if not _LATER_RUSSIAN.search(data):
+        text = _sampled(data, "cp1255")
+        is_hebrew = len(_HEBREW.findall(text)) > 0.9 * len(_OTHER.findall(text))
+        if is_hebrew and not _MIXED_WORD.search(text) and len(text.split()) > _HEBREW_WORDS:
+            return "cp1255"
+    cyrillic = ("cp1251", "koi8_u", "cp866")
+    return next((name for name in cyrillic if _is_russian(_sampled(data, name))), "")
+
+
+def _is_russian(text: str) -> bool:
+    """Tell whether all that is not ASCII is Cyrillic as it is written: in words, with vowels."""
+    others = len(_OTHER.findall(text))
+    if not others or len(_CYRILLIC.findall(text)) < others or _MIXED_WORD.search(text):
+        return False
+    words = _CYRILLIC_WORD.findall(text)
+    letters = "".join(words)
+    written = sum(word[1:].islower() or len(word) == 1 for word in words)
+    vowels = len(_CYRILLIC_VOWEL.findall(letters))
+    is_cased = written > 0.8 * len(words) and any(map(str.islower, letters))
+    return is_cased and 0.28 < vowels / max(len(letters), 1) < 0.6
+
+
+def _sampled(data: bytes, encoding: str) -> str:
+    """Return the text that the bytes are in an encoding; "" where they are none, to the end."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        return decoder.decode(data)
+    except UnicodeDecodeError:
+        return ""
 
 
 def _guess(data: bytes) -> str:
