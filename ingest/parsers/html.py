@@ -15,6 +15,7 @@ from markdownify import MarkdownConverter
 from ingest.errors import ParseFailed
 from ingest.parsers.base import Parsed
 from ingest.parsers.characters import clean, decode
+from ingest.parsers.confluence import strip_export
 from ingest.sources.base import RawDocument
 
 _MAX_TAGS = 200_000
@@ -53,9 +54,10 @@ def parse(raw: RawDocument) -> Parsed:
         tag.extract()
     for tag in [tag for tag in page.find_all(True) if _is_hidden(tag)]:
         tag.extract()
+    exported = strip_export(page)
     main = _main(page)
     heading = main.find("h1") or page.find("h1")
-    title = _text_of(heading) or name
+    title = exported.title or _text_of(heading) or name
     _strip_furniture(main)
     if isinstance(heading, Tag):
         heading.extract()
@@ -65,6 +67,7 @@ def parse(raw: RawDocument) -> Parsed:
         title=clean(title),
         url=_canonical(page),
         language=language,
+        modified_at=exported.modified_at,
     )
 
 

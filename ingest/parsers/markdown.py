@@ -14,6 +14,7 @@ from ingest.errors import ParseFailed
 from ingest.parsers import fields
 from ingest.parsers.base import Parsed
 from ingest.parsers.characters import clean, decode
+from ingest.parsers.leftovers import split_heading_ids, without_leftovers
 from ingest.sources.base import RawDocument
 
 _MAX_FRONT_MATTER = 64_000
@@ -31,14 +32,16 @@ _SOURCE_LINE = re.compile(r"\s*^Source:[ \t]*<?(https?://[^\s<>]+)>?[ \t]*$\n?",
 def parse(raw: RawDocument) -> Parsed:
     """Return the Markdown without its front matter, title line and crawler's `Source:` line."""
     front, body = _split_front_matter(clean(decode(raw.data)))
+    body = without_leftovers(body, is_mdx=raw.ending == ".mdx")
     heading, body = _split_title(body)
     source = _SOURCE_LINE.match(body)
     if source:
         body = body[source.end() :]
+    text, anchors = split_heading_ids(clean(body))
     url = fields.first_text(front, "url", "source_url")
     return Parsed(
-        text=body,
-        title=fields.first_text(front, "title") or plain(heading),
+        text=text,
+        title=fields.first_text(front, "title") or plain(split_heading_ids(f"# {heading}")[0][2:]),
         url=url or (source[1] if source else ""),
         language=fields.first_text(front, "language", "lang"),
         modified_at=fields.moment(front, "last_modified", "modified", "updated", "lastmod", "date"),
@@ -47,6 +50,7 @@ def parse(raw: RawDocument) -> Parsed:
         owner=fields.first_text(front, "owner"),
         version=fields.first_text(front, "version"),
         valid_until=fields.last_day(front),
+        anchors=anchors,
     )
 
 

@@ -16,6 +16,7 @@ from ingest.sources.base import About
 
 _LISTS = ("articles", "documents", "items", "pages")
 _IDS = ("id", "slug", "key")
+_ADDRESSES = ("url", "link", "html_url")
 _TITLES = ("title", "name", "question")
 _BODIES = ("body", "content", "text", "html", "answer", "markdown")
 _FORMATS = {"html": ".html", "markdown": ".md", "md": ".md", "text": ".txt", "plain": ".txt"}
@@ -31,10 +32,15 @@ _LOST_ID = re.compile(rb'"(?:id|slug|key)"\s*:\s*(?:"([^"\\]{1,200})"|(\d{1,40})
 class Article:
     """One record that has a body: what is read of it, and where it stood."""
 
-    id: str  # as the record names it; "" where it has no name
+    id: str  # as the record names it, else its address or title; "" where it has none
     title: str
     place: str  # such as "line 7"
     record: Mapping[str, Any]
+
+    @property
+    def path(self) -> str:
+        """Return where customers read it, below the base URL; "" where its id does not say."""
+        return self.id if fields.first_text(self.record, *_IDS) else ""
 
     @property
     def is_draft(self) -> bool:
@@ -93,7 +99,7 @@ def content(article: Article) -> tuple[str, bytes, About]:
     page = _page(article.title, body, ending)
     about = About(
         title=article.title,
-        url=fields.first_text(record, "url", "link", "html_url"),
+        url=fields.first_text(record, *_ADDRESSES),
         language=fields.first_text(record, "language", "locale", "lang"),
         modified_at=fields.moment(record, "updated_at", "modified", "last_modified", "updated"),
         audiences=fields.audiences(record, "audience", "audiences", "visibility"),
@@ -149,7 +155,8 @@ def _article(value: Any, place: str) -> Article | Illegible:
     if not isinstance(value, dict):
         return Illegible("", place, "not an article: no JSON object")
     record = {str(key).lower(): item for key, item in value.items()}
-    name, title = fields.first_text(record, *_IDS), fields.first_text(_plain(record), *_TITLES)
+    title = fields.first_text(_plain(record), *_TITLES)
+    name = fields.first_text(record, *_IDS, *_ADDRESSES) or title
     if not _body(record)[0]:
         names = ", ".join(_BODIES)
         return Illegible(name, place, f"not an article: it has none of {names}")

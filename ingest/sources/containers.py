@@ -10,7 +10,7 @@ import re
 import stat
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -20,7 +20,7 @@ from ingest.parsers import ENDINGS as DOCUMENTS
 from ingest.parsers.archive import open_archive
 from ingest.sources import articles
 from ingest.sources.base import MAX_DOCUMENT_BYTES, About
-from ingest.sources.exports import NotionName, is_notion, is_part, notion_page
+from ingest.sources.exports import NotionName, is_notion, is_part, notion_page, space_indexes
 from ingest.sources.names import ending_of, printable, why_no_document, why_no_folder
 from ingest.sources.tree import check_size
 from knowledge.documents import content_hash
@@ -63,7 +63,7 @@ class Member:
     """One document of a container, not yet unpacked."""
 
     id: str  # of the document: begins with that of the container
-    path: str  # where customers read it, below the base URL
+    path: str  # where customers read it, below the base URL; "": as its id says
     unpack: Callable[[], Content]  # raises ParseFailed
 
 
@@ -142,7 +142,8 @@ class _Unfolder:
             elif item.is_draft:
                 self.found.skipped["drafts"] += 1
             else:
-                self.found.add(Member(own_id, place.path(name), partial(_article, item)))
+                path = place.path(item.path) if item.path else ""
+                self.found.add(Member(own_id, path, partial(_article, item)))
 
     def _unfold_archive(self, place: _Place, data: bytes) -> None:
         if place.archives > 1:
@@ -152,7 +153,8 @@ class _Unfolder:
         if self._room < 0:
             raise ParseFailed(f"its archives unpack to more than {_LARGE // 1024**2} MB")
         files = [_File(archive, info, _clean_path(info)) for info in archive.infolist()]
-        files = [file for file in files if not self._is_passed_over(file)]
+        indexes = space_indexes([file.path for file in files])
+        files = [file for file in files if not self._is_passed_over(file, indexes)]
         is_export = is_notion([file.path for file in files])
         for file in files:
             try:
@@ -186,13 +188,15 @@ class _Unfolder:
         unpack = partial(_notion_page, file, name)
         self.found.add(Member(f"{place.id}/{name.id}{name.ending}", name.id, unpack))
 
-    def _is_passed_over(self, file: _File) -> bool:
+    def _is_passed_over(self, file: _File, indexes: Set[str]) -> bool:
         """Tell whether this is no document, by the same rules as on the disk."""
         *folders, name = file.path.split("/")
         if file.info.is_dir() or not name:
             return True
         why = next(filter(None, map(why_no_folder, folders)), "")
         why = why or why_no_document(name, _KNOWN)
+        if file.path in indexes:
+            why = "tables of contents"
         if stat.S_ISLNK(file.info.external_attr >> 16):
             why = "links in archives"
         if why:

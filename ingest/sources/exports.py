@@ -1,4 +1,6 @@
-"""Exports of Notion: pages by the ids that their names end in, with their properties as labels.
+"""Exports of Notion and Confluence, by the shape of their archives.
+
+A page of Notion is known by the id that its name ends in, and its properties are its labels.
 
 https://www.notion.com/help/export-your-content
 """
@@ -51,6 +53,12 @@ def is_notion(paths: Sequence[str]) -> bool:
     pages = [path for path in paths if path.lower().endswith(_PAGES)]
     pages = [path for path in pages if PurePosixPath(path).name != "index.html"]
     return bool(pages) and all(NotionName.of(path) for path in pages)
+
+
+def space_indexes(paths: Sequence[str]) -> set[str]:
+    """Return the tables of contents of Confluence spaces; such a space has a style of its own."""
+    style = "styles/site.css"
+    return {path.removesuffix(style) + "index.html" for path in paths if path.endswith(style)}
 
 
 def is_part(path: str) -> bool:

@@ -110,6 +110,7 @@ class FileSource:
         items: list[Listed] = []
         failures: list[Failure] = []
         skipped: Counter[str] = Counter()
+        self._last = ("", None, Unfolded())
         known = self._remembered()
         seen: dict[str, list[Any]] = {}
         for found in self._walk(skipped, failures):

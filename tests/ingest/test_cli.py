@@ -83,7 +83,7 @@ def test_wrong_usage_ends_with_2_and_says_what_is_right(
         (["sync", "missing"], "no such file or folder"),
         (["sync", "ftp://example.com/help"], "http(s)://host/path"),
         (["sync"], "supportbot.toml"),
-        (["add", "picture.png"], "known: .htm"),
+        (["add", "picture.png"], "known: ."),
     ],
 )
 def test_sources_that_cannot_be_used_end_with_2(

@@ -115,6 +115,13 @@ def test_a_bad_line_is_one_failed_document() -> None:
     assert "line 4: not an article" in reasons(unfolded)["a.jsonl"]
 
 
+def test_a_question_without_an_id_is_known_by_its_address_or_its_words() -> None:
+    records = [{"question": "Why?", "answer": "So."}, {"url": "https://x.example/a", "body": "x"}]
+    unfolded = unfold("faq.json", json.dumps(records).encode())
+    assert list(unfolded.members) == ["faq.json#Why?", "faq.json#https://x.example/a"]
+    assert [member.path for member in unfolded.members.values()] == ["", ""]
+
+
 def test_a_second_article_of_an_id_is_named() -> None:
     unfolded = unfold("a.jsonl", lines({"id": 1, "body": "x"}, {"id": 1, "body": "y"}))
     assert contents(unfolded)["a.jsonl#1"].data == b"x"
@@ -399,3 +406,17 @@ def test_a_notion_page_without_a_heading_is_titled_by_its_name_without_the_id() 
 def test_an_archive_in_which_some_page_has_no_id_is_no_notion_export() -> None:
     unfolded = unfold("w.zip", zipped({f"A {WIKI}.md": "x", "b.md": "y"}))
     assert list(unfolded.members) == [f"w.zip/A {WIKI}.md", "w.zip/b.md"]
+
+
+def test_a_view_of_a_notion_database_gives_way_to_the_whole() -> None:
+    files = {f"Tasks {TASKS}.csv": "a", f"Tasks {TASKS}_all.csv": "b", f"A {WIKI}.md": "# A"}
+    unfolded = unfold("w.zip", zipped(files))
+    assert f"w.zip/{WIKI}.md" in unfolded.members
+    assert sum(id_.endswith(".csv") for id_ in unfolded.members) < 2
+
+
+def test_the_table_of_contents_of_a_confluence_space_is_passed_over() -> None:
+    files = {f"DOCS/{name}": "x" for name in ("index.html", "Home_65601.html", "styles/site.css")}
+    unfolded = unfold("space.zip", zipped(files))
+    assert list(unfolded.members) == ["space.zip/DOCS/Home_65601.html"]
+    assert unfolded.skipped["tables of contents"] == 1
