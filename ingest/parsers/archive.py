@@ -13,6 +13,7 @@ from ingest.errors import ParseFailed
 _MAX_MEMBERS = 10_000
 _MAX_UNPACKED = 200 * 1024 * 1024
 _MAX_RATIO = 100  # unpacked to packed, of the whole archive
+_HARMLESS = 1024 * 1024  # unpacked bytes up to which no ratio matters
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _IS_ENCRYPTED = 0x1  # flag of a member
 
@@ -42,7 +43,7 @@ def open_archive(data: bytes) -> zipfile.ZipFile:
     if any(member.compress_type not in _METHODS for member in members):
         raise ParseFailed("a ZIP archive that is packed in an unusual way; pack it with Deflate")
     unpacked = sum(member.file_size for member in members)
-    if unpacked > min(_MAX_UNPACKED, _MAX_RATIO * len(data)):
+    if unpacked > min(_MAX_UNPACKED, max(_MAX_RATIO * len(data), _HARMLESS)):
         raise ParseFailed(
             f"a ZIP archive that unpacks to {unpacked:,} bytes, which is more than"
             f" {_MAX_UNPACKED // 1024**2} MB or {_MAX_RATIO} times its size"
