@@ -28,6 +28,8 @@ _PARSERS: Mapping[str, str] = {
     ".asciidoc": "asciidoc",
     ".asc": "asciidoc",
     ".eml": "mail",
+    ".docx": "docx",
+    ".pptx": "pptx",
 }
 ENDINGS = frozenset(_PARSERS)
 

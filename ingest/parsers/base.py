@@ -18,6 +18,7 @@ class Parsed(About):
     # reader finds it in the original, such as `page=3` of a PDF or the id of an HTML heading.
     anchors: tuple[tuple[int, str], ...] = ()
     kind: str = ARTICLE
+    notes: tuple[str, ...] = ()  # for people: what was left out or could not be read
 
 
 # Raises ParseFailed where the bytes are no document of the kind.
