@@ -30,6 +30,9 @@ _PARSERS: Mapping[str, str] = {
     ".eml": "mail",
     ".docx": "docx",
     ".pptx": "pptx",
+    ".xlsx": "spreadsheet",
+    ".csv": "spreadsheet",
+    ".tsv": "spreadsheet",
 }
 ENDINGS = frozenset(_PARSERS)
 

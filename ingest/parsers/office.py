@@ -136,6 +136,10 @@ class Package:
             tags=tuple(dict.fromkeys(tag for word in keywords if (tag := " ".join(word.split())))),
         )
 
+    def targets(self, name: str) -> Mapping[str, str]:
+        """Return where the relationships of a part lead, by their ids."""
+        return self._related(name)[0]
+
     def _related(self, name: str) -> tuple[dict[str, str], dict[str, str]]:
         """Return what a part refers to, by id and by kind."""
         folder, base = posixpath.split(name)
@@ -159,6 +163,11 @@ def local(element: Element) -> str:
 def is_on(element: Element | None) -> bool:
     """Tell whether a property is there and not switched off."""
     return element is not None and element.get("val", "1") not in _OFF
+
+
+def is_on_by(element: Element, attribute: str) -> bool:
+    """Tell whether an attribute is there and says yes."""
+    return element.get(attribute, "0") in ("1", "true", "on")
 
 
 def chosen(alternatives: Element) -> Element | None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from ingest.parsers.office import Element, is_on
+from ingest.parsers.office import Element, is_on, is_on_by
 
 _MOST_STYLES = 20  # in a chain of styles that are based on each other
 _NO_OUTLINE = 9  # an outline level that stands for body text
@@ -172,11 +172,6 @@ class Lists:
             if other == name and deeper > level:
                 del self._counts[other, deeper]
         return max(count, 1)
-
-
-def is_on_by(element: Element, attribute: str) -> bool:
-    """Tell whether an attribute is there and says yes."""
-    return element.get(attribute, "0") in ("1", "true", "on")
 
 
 def _value(element: Element, path: str) -> str:

@@ -14,7 +14,8 @@ from urllib.parse import quote, urlsplit
 
 _DEEPEST_HEADING = 6
 _LONGEST_LINK = 300  # characters; longer ones are trackers, and fill a passage
-_PASSAGE = 600  # characters of a table that, with its head, is about one passage
+_PASSAGE = 165  # tokens of a table with its head; the chunker leaves so much in one passage
+_TOKEN = re.compile(r"\w{1,5}|[^\w\s]")
 
 # What would begin a heading, a code block, or HTML that goes on past blank lines.
 _OUTLINE = re.compile(
@@ -59,15 +60,21 @@ def one_line(text: str) -> str:
 
 def link(text: str, target: str) -> str:
     """Return a Markdown link, or the text alone where the target is nowhere on the web."""
+    address = web_address(target)
+    return f"[{text}]({address})" if address and text.strip() not in ("", target) else text
+
+
+def web_address(target: str) -> str:
+    """Return an address of the web or of mail as it may stand in Markdown; "" for any other."""
+    target = target.strip()
     try:
-        parts = urlsplit(target.strip())
+        parts = urlsplit(target)
     except ValueError:
-        return text
+        return ""
     is_address = parts.scheme in ("http", "https") and bool(parts.netloc)
     if not (is_address or parts.scheme == "mailto") or len(target) > _LONGEST_LINK:
-        return text
-    address = quote(target.strip(), safe="%/:?#[]@!$&'*+,;=~")
-    return text if text.strip() in ("", target) else f"[{text}]({address})"
+        return ""
+    return quote(target, safe="%/:?#[]@!$&'*+,;=~")
 
 
 def table(rows: Iterable[Sequence[str]]) -> str:
@@ -82,10 +89,15 @@ def table(rows: Iterable[Sequence[str]]) -> str:
     if len(cells[0]) == 1:
         return "\n\n".join(inert(row[0]) for row in cells)
     lines = [f"| {' | '.join(_cell(cell) for cell in row)} |" for row in cells]
-    head = f"{lines[0]}\n|{' --- |' * len(cells[0])}"
+    head = f"{lines[0]}\n|{' - |' * len(cells[0])}"
     if len(lines) == 1:
         return head
-    return "\n\n".join("\n".join((head, *piece)) for piece in _pieces(lines[1:], len(lines[0])))
+    return "\n\n".join("\n".join((head, *piece)) for piece in _pieces(lines[1:], weight(head)))
+
+
+def weight(text: str) -> int:
+    """Return about how many tokens a text has."""
+    return sum(1 for _ in _TOKEN.finditer(text))
 
 
 def trimmed(rows: Iterable[Sequence[str]]) -> list[list[str]]:
@@ -102,11 +114,11 @@ def _pieces(lines: Sequence[str], head: int) -> Iterator[list[str]]:
     piece: list[str] = []
     size = head
     for line in lines:
-        if piece and size + len(line) > _PASSAGE:
+        if piece and size + weight(line) > _PASSAGE:
             yield piece
             piece, size = [], head
         piece.append(line)
-        size += len(line)
+        size += weight(line)
     yield piece
 
 

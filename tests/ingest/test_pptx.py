@@ -93,7 +93,7 @@ def test_a_table_is_a_table() -> None:
     for number, words in enumerate(["Plan", "Price", "Pro", "5", "", "50"]):
         table.cell(number // 2, number % 2).text = words
     table.cell(1, 0).merge(table.cell(2, 0))
-    assert read(deck).text == "| Plan | Price |\n| --- | --- |\n| Pro | 5 |\n| Pro | 50 |"
+    assert read(deck).text == "| Plan | Price |\n| - | - |\n| Pro | 5 |\n| Pro | 50 |"
 
 
 def test_links_and_grouped_shapes_are_read() -> None:
