@@ -17,6 +17,8 @@ from ingest.parsers.wordstyles import Lists, Styles
 from ingest.parsers.writing import Block, link, markdown, one_line, table
 from ingest.sources.base import RawDocument
 
+_MOST_SPANNED = 63  # columns, as many as Word has
+_LONGEST_REPEATED = 300  # characters of a merged cell that each of its rows says again
 _SPACES = re.compile(r"[ \t\xa0]+")
 _ADDRESS = re.compile(r'HYPERLINK\s+"([^"]+)"')
 # Not part of what a reader sees of the text as it is now: what was deleted or moved away,
@@ -230,7 +232,8 @@ class _Body:
         if child.tag == "br":
             return "\n" if child.get("type", "textWrapping") == "textWrapping" else " "
         if child.tag in _NOTES:
-            note = self._notes[_NOTES[child.tag]].get(child.get("id", ""))
+            # Each is said once, however often a hostile file refers to it.
+            note = self._notes[_NOTES[child.tag]].pop(child.get("id", ""), None)
             text = "" if note is None else self._flat(note)
             return f" ({text})" if text else ""
         return _SIGNS.get(child.tag)
@@ -239,10 +242,10 @@ class _Body:
         rows = [self._row(row) for row in _children(element, "tr") if row.find("trPr/del") is None]
         filled: list[list[str]] = []
         for row in rows:
-            above = filled[-1] if filled else []
+            above = dict(enumerate(filled[-1] if filled else []))
             filled.append(
                 [
-                    (above[n] if n < len(above) else "") if text is None else text
+                    above.get(n, "")[:_LONGEST_REPEATED] if text is None else text
                     for n, text in enumerate(row)
                 ]
             )
@@ -257,7 +260,7 @@ class _Body:
             is_below = merged is not None and merged.get("val", "continue") == "continue"
             cells.append(None if is_below else self._flat(cell))
             wide = span.get("val", "1") if span is not None else "1"
-            cells += [""] * (min(int(wide), 100) - 1 if wide.isdecimal() else 0)
+            cells += [""] * (min(int(wide), _MOST_SPANNED) - 1 if wide.isdecimal() else 0)
         return cells
 
     def _flat(self, parent: Element) -> str:

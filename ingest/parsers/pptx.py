@@ -14,6 +14,7 @@ from ingest.parsers.office import Element, Package, Part, chosen
 from ingest.parsers.writing import Block, link, markdown, one_line, table
 from ingest.sources.base import RawDocument
 
+_LONGEST_REPEATED = 300  # characters of a merged cell that each of its rows says again
 _TITLES = ("title", "ctrTitle")
 _FURNITURE = ("dt", "ftr", "hdr", "sldNum", "sldImg")
 _BULLETED = ("body", "obj", "")  # placeholders whose paragraphs have bullets unless they say not
@@ -53,8 +54,9 @@ def _section(package: Package, slide: Part, number: int) -> list[Block]:
 
 
 def _slides(package: Package, main: Part) -> Iterator[Part]:
-    for entry in main.root.iterfind("sldIdLst/sldId"):
-        slide = package.part(main.target(entry))
+    names = (main.target(entry) for entry in main.root.iterfind("sldIdLst/sldId"))
+    for name in dict.fromkeys(names):
+        slide = package.part(name)
         if slide is not None:
             yield slide
 
@@ -80,6 +82,7 @@ class _Slide:
     def __init__(self, package: Package, part: Part) -> None:
         self._package = package
         self._part = part
+        self._diagrams: set[str] = set()  # that were read
 
     def blocks(self) -> Iterator[Block]:
         """Yield the blocks of all shapes but the title."""
@@ -130,7 +133,9 @@ class _Slide:
         for found in frame.iterfind("graphic/graphicData/tbl"):
             yield Block("table", table(self._rows(found)))
         for diagram in frame.iterfind("graphic/graphicData/relIds"):
-            data = self._package.part(self._part.target(diagram, "r.dm"))
+            name = self._part.target(diagram, "r.dm")
+            data = None if name in self._diagrams else self._package.part(name)
+            self._diagrams.add(name)
             for point in () if data is None else data.root.iterfind("ptLst/pt"):
                 for paragraph in point.iterfind("t/p"):
                     if text := self._text(paragraph):
@@ -143,7 +148,8 @@ class _Slide:
             for n, cell in enumerate(row.iterfind("tc")):
                 is_below = cell.get("vMerge") in ("1", "true") and n < len(above)
                 paragraphs = (self._text(p) for p in cell.iterfind("txBody/p"))
-                texts.append(above[n] if is_below else " ".join(filter(None, paragraphs)))
+                text = " ".join(filter(None, paragraphs))
+                texts.append(above[n][:_LONGEST_REPEATED] if is_below else text)
             yield texts
             above = texts
 

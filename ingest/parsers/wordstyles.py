@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ingest.parsers.office import Element, is_on, is_on_by
 
 _MOST_STYLES = 20  # in a chain of styles that are based on each other
+_DEEPEST_LEVEL = 8  # of a list, from 0
 _NO_OUTLINE = 9  # an outline level that stands for body text
 
 # Word keeps English names for its own styles in any language; other programs do not.
@@ -37,6 +38,8 @@ class Styles:
         self._default = next(
             (style.get("styleId", "") for style in defaults if style.get("type") == "paragraph"), ""
         )
+        self._found: dict[tuple[str, str], Element | None] = {}
+        self._named: dict[str, tuple[str, ...]] = {}
         self.language = "" if root is None else _value(root, "docDefaults/rPrDefault/rPr/lang")
 
     def level(self, paragraph: Element) -> int:
@@ -71,10 +74,10 @@ class Styles:
         fonts = run.find("rPr/rFonts")
         if fonts is not None:
             return _is_monospaced(fonts)
-        chain = list(self._chain(_value(run, "rPr/rStyle")))
-        if any(_CODE.search(_value(style, "name").lower()) for style in chain):
+        style = _value(run, "rPr/rStyle")
+        if any(_CODE.search(name) for name in self._names_of(style)):
             return True
-        return any(_is_monospaced(style.find("rPr/rFonts")) for style in chain)
+        return _is_monospaced(self._of_style(style, "rPr/rFonts"))
 
     def is_hidden(self, run: Element, paragraph: Element) -> bool:
         """Tell whether no reader sees a run of text."""
@@ -100,21 +103,28 @@ class Styles:
         own = run.find(f"rPr/{tag}")
         if own is not None:
             return own
-        for style in self._chain(_value(run, "rPr/rStyle")):
-            if (found := style.find(f"rPr/{tag}")) is not None:
-                return found
-        return self._inherited(paragraph, f"rPr/{tag}")
+        found = self._of_style(_value(run, "rPr/rStyle"), f"rPr/{tag}")
+        return self._inherited(paragraph, f"rPr/{tag}") if found is None else found
 
     def _inherited(self, paragraph: Element, path: str) -> Element | None:
-        found = (style.find(path) for style in self._paragraph_chain(paragraph))
-        return next((element for element in found if element is not None), None)
+        return self._of_style(_value(paragraph, "pPr/pStyle") or self._default, path)
 
-    def _names(self, paragraph: Element) -> Iterator[str]:
-        for style in self._paragraph_chain(paragraph):
-            yield _value(style, "name").strip().lower()
+    def _names(self, paragraph: Element) -> tuple[str, ...]:
+        return self._names_of(_value(paragraph, "pPr/pStyle") or self._default)
 
-    def _paragraph_chain(self, paragraph: Element) -> Iterator[Element]:
-        return self._chain(_value(paragraph, "pPr/pStyle") or self._default)
+    def _of_style(self, style_id: str, path: str) -> Element | None:
+        """Return the property of the first style of a chain that has it."""
+        if (style_id, path) not in self._found:
+            found = (style.find(path) for style in self._chain(style_id))
+            first = next((element for element in found if element is not None), None)
+            self._found[style_id, path] = first
+        return self._found[style_id, path]
+
+    def _names_of(self, style_id: str) -> tuple[str, ...]:
+        if style_id not in self._named:
+            names = (_value(style, "name") for style in self._chain(style_id))
+            self._named[style_id] = tuple(name.strip().lower() for name in names)
+        return self._named[style_id]
 
     def _chain(self, style_id: str) -> Iterator[Element]:
         for _ in range(_MOST_STYLES):
@@ -125,12 +135,23 @@ class Styles:
             style_id = _value(style, "basedOn")
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """How the items of one level of a list look."""
+
+    family: str  # lists of one family count on from each other
+    numbers: str  # the kind of their numbers
+    start: int
+
+
 class Lists:
     """Counts the items of the document's lists, as a reader sees their numbers."""
 
-    root: Element | None
-    _counts: dict[tuple[str, int], int] = field(default_factory=dict)
+    def __init__(self, root: Element | None) -> None:
+        self._lists = _by(root, "num", "numId")
+        self._families = _by(root, "abstractNum", "abstractNumId")
+        self._forms: dict[tuple[str, int], _Form | None] = {}
+        self._counts: dict[str, dict[int, int]] = {}
 
     def place(self, paragraph: Element, styles: Styles) -> tuple[int, int] | None:
         """Return the level of a list item, from 0, and its number, 0 for a bullet; None for none.
@@ -138,40 +159,45 @@ class Lists:
         The items of a document must be asked for in their order.
         """
         properties = styles.of_paragraph(paragraph, "pPr/numPr")
-        if properties is None or self.root is None:
+        if properties is None:
             return None
-        number_id = _value(properties, "numId")
-        level = _number(properties.find("ilvl"), 0)
-        definition = self._definition(number_id)
-        form = None if definition is None else definition.find(f"lvl[@ilvl='{level}']")
-        if form is None or _value(form, "numFmt") == "none":
+        level = min(_number(properties.find("ilvl"), 0), _DEEPEST_LEVEL)
+        form = self._form(_value(properties, "numId"), level)
+        if form is None or form.numbers == "none":
             return None
-        shown = max(level, styles.list_level(paragraph))
-        if _value(form, "numFmt") == "bullet":
-            return shown, 0
-        return shown, self._next(number_id, definition, level, form)
+        number = 0 if form.numbers == "bullet" else self._next(form, level)
+        return max(level, styles.list_level(paragraph)), number
 
-    def _definition(self, number_id: str) -> Element | None:
-        if self.root is None or not number_id.isdecimal():
-            return None
-        abstract = self.root.find(f"num[@numId='{number_id}']/abstractNumId")
-        name = "" if abstract is None else abstract.get("val", "")
-        return self.root.find(f"abstractNum[@abstractNumId='{name}']") if name.isdecimal() else None
+    def _form(self, number_id: str, level: int) -> _Form | None:
+        if (number_id, level) not in self._forms:
+            self._forms[number_id, level] = self._defined(number_id, level)
+        return self._forms[number_id, level]
 
-    def _next(self, number_id: str, definition: Element, level: int, form: Element) -> int:
-        restarts = self.root is not None and self.root.find(
-            f"num[@numId='{number_id}']/lvlOverride[@ilvl='{level}']/startOverride"
-        )
-        # Lists of one definition count on from each other, but for those that start anew.
-        is_own = restarts is not None and restarts is not False
-        name = f"num {number_id}" if is_own else definition.get("abstractNumId", "")
-        start = _number(restarts if is_own else form.find("start"), 1)
-        count = self._counts.get((name, level), start - 1) + 1
-        self._counts[name, level] = count
-        for other, deeper in list(self._counts):
-            if other == name and deeper > level:
-                del self._counts[other, deeper]
-        return max(count, 1)
+    def _defined(self, number_id: str, level: int) -> _Form | None:
+        own = self._lists.get(number_id)
+        family = "" if own is None else _value(own, "abstractNumId")
+        common = self._families.get(family)
+        if own is None or common is None:
+            return None
+        form = common.find(f"lvl[@ilvl='{level}']")
+        if form is None:
+            return None
+        anew = own.find(f"lvlOverride[@ilvl='{level}']/startOverride")
+        start = form.find("start") if anew is None else anew
+        name = f"abstract {family}" if anew is None else number_id
+        return _Form(name, _value(form, "numFmt"), _number(start, 1))
+
+    def _next(self, form: _Form, level: int) -> int:
+        counts = self._counts.setdefault(form.family, {})
+        counts[level] = counts.get(level, form.start - 1) + 1
+        for deeper in [other for other in counts if other > level]:
+            del counts[deeper]
+        return max(counts[level], 1)
+
+
+def _by(root: Element | None, tag: str, attribute: str) -> dict[str, Element]:
+    found = () if root is None else root.iterfind(tag)
+    return {element.get(attribute, ""): element for element in found}
 
 
 def _value(element: Element, path: str) -> str:

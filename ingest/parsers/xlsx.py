@@ -18,6 +18,9 @@ from ingest.parsers.writing import link
 _MAX_SHEETS = 200
 _MAX_COLUMNS = 500
 _MAX_CELLS = 500_000  # that hold something, in all sheets
+_MAX_CHARACTERS = 20_000_000
+_MAX_ELEMENTS = 2_000_000  # rows with and without cells; strings
+_LONGEST_REPEATED = 300  # characters of a merged cell that each of its rows says again
 _REFERENCE = re.compile(r"\$?([A-Z]{1,3})\$?(\d{1,7})")
 _UNSEEN_FORMAT = ";;;"
 
@@ -109,8 +112,10 @@ class _Grid:
             return
         (top, left), (bottom, _) = (corner for corner in corners if corner)
         text = self.cells.get(top, {}).get(left, "")
-        for number in [n for n in self.cells if top < n <= bottom] if text else ():
-            self.cells[number].setdefault(left, text)
+        rows = self.cells if bottom - top > len(self.cells) else range(top + 1, bottom + 1)
+        for number in rows if text else ():
+            if top < number <= bottom and number in self.cells:
+                self.cells[number].setdefault(left, text[:_LONGEST_REPEATED])
 
     def link(self, reference: str, target: str) -> None:
         """Give the text of a cell an address."""
@@ -123,14 +128,12 @@ class _Grid:
 class _Reader:
     def __init__(self, package: Package, main: Part) -> None:
         self._package = package
-        self._strings = [
-            _text(element)
-            for _, element in package.stream(main.kinds.get("sharedStrings", ""), "si")
-        ]
+        strings = package.stream(main.kinds.get("sharedStrings", ""), "si")
+        self._strings = [_text(element) for _, element in _bounded(strings)]
         self._formats = _formats(package.related(main, "styles"))
         properties = main.root.find("workbookPr")
         self._is_1904 = properties is not None and is_on_by(properties, "date1904")
-        self._count = 0
+        self._cells = self._characters = 0
         self.left_out = _LeftOut()
 
     def rows(self, part: str) -> Rows:
@@ -138,7 +141,8 @@ class _Reader:
         grid = _Grid()
         number = 0
         targets = self._package.targets(part)
-        for tag, element in self._package.stream(part, "col", "row", "mergeCell", "hyperlink"):
+        elements = self._package.stream(part, "col", "row", "mergeCell", "hyperlink")
+        for tag, element in _bounded(elements):
             if tag == "row":
                 number = _whole(element.get("r"), number + 1)
                 self._read_row(element, number, grid)
@@ -167,9 +171,10 @@ class _Reader:
                 grid.unread.add(column)
             elif text:
                 row[column] = text
-        self._count += len(row)
-        if self._count > _MAX_CELLS:
-            raise ParseFailed(f"more than {_MAX_CELLS:,} cells; split it")
+        self._cells += len(row)
+        self._characters += sum(map(len, row.values()))
+        if self._cells > _MAX_CELLS or self._characters > _MAX_CHARACTERS:
+            raise ParseFailed(f"more than {_MAX_CELLS:,} cells, or very long ones; split it")
         if max(row, default=0) > _MAX_COLUMNS:
             raise ParseFailed(f"more than {_MAX_COLUMNS} columns")
         if row:
@@ -196,6 +201,13 @@ class _Reader:
     def _format(self, cell: Element) -> str:
         style = _whole(cell.get("s"), 0)
         return self._formats[style] if style < len(self._formats) else GENERAL
+
+
+def _bounded(elements: Iterator[tuple[str, Element]]) -> Iterator[tuple[str, Element]]:
+    for count, element in enumerate(elements):
+        if count > _MAX_ELEMENTS:
+            raise ParseFailed(f"more than {_MAX_ELEMENTS:,} rows or texts; split it")
+        yield element
 
 
 def _formats(styles: Element | None) -> list[str]:

@@ -372,6 +372,13 @@ def test_more_cells_or_columns_than_a_document_has_are_refused() -> None:
         parsed("a.xlsx", book.data)
 
 
+def test_a_long_text_that_many_cells_refer_to_is_refused() -> None:
+    book = Book()
+    book.sheet("S", [["x" * 30_000] * 20 for _ in range(50)])
+    with pytest.raises(ParseFailed, match="very long ones"):
+        parsed("a.xlsx", book.data)
+
+
 def test_nothing_to_be_seen_is_an_empty_document() -> None:
     with pytest.raises(DocumentEmpty):
         read([])
