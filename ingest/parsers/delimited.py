@@ -31,7 +31,8 @@ def read(text: str, ending: str = ".csv") -> list[list[str]]:
     count = 0
     try:
         for row in _records(text, delimiter, is_quoted=_is_quoted(text, delimiter)):
-            rows.append([cell.strip() for cell in row])
+            if any(row):
+                rows.append([cell.strip() for cell in row])
             count += len(row)
             if count > _MAX_CELLS:
                 raise ParseFailed(f"more than {_MAX_CELLS:,} cells; split it")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 
 from ingest.parsers.base import Parsed
 from ingest.parsers.characters import clean
@@ -77,6 +78,8 @@ class _Line:
     """A paragraph as it is read: its text, and the text boxes that hang on it."""
 
     paragraph: Element
+    style: str
+    is_shaded: bool
     spans: list[_Span] = field(default_factory=list)
     boxes: list[Element] = field(default_factory=list)
     fields: list[str] = field(default_factory=list)  # instructions of fields that are open
@@ -86,12 +89,10 @@ class _Line:
         """Add text, unless it belongs to the instruction of a field."""
         if not all(self.shown):
             return
-        addresses = (_ADDRESS.search(instruction) for instruction in self.fields)
-        target = target or next((match[1] for match in addresses if match), "")
-        if self.spans and replace(self.spans[-1], text="") == _Span("", is_code, target):
-            self.spans[-1] = replace(self.spans[-1], text=self.spans[-1].text + text)
-        else:
-            self.spans.append(_Span(text, is_code, target))
+        if self.fields and not target:
+            addresses = (_ADDRESS.search(instruction) for instruction in self.fields)
+            target = next((match[1] for match in addresses if match), "")
+        self.spans.append(_Span(text, is_code, target))
 
     def mark_field(self, kind: str) -> None:
         """Note that a field begins, shows its result, or ends."""
@@ -117,7 +118,9 @@ class _Line:
 
     def written(self) -> str:
         """Return the text with its links and code as Markdown."""
-        return _SPACES.sub(" ", "".join(map(_written, self.spans))).strip()
+        runs = groupby(self.spans, key=lambda span: (span.is_code, span.target))
+        texts = (_written("".join(span.text for span in run), *look) for look, run in runs)
+        return _SPACES.sub(" ", "".join(texts)).strip()
 
 
 class _Body:
@@ -183,7 +186,8 @@ class _Body:
             yield Block("text", line.written())
 
     def _line(self, paragraph: Element, is_page: bool) -> _Line:
-        line = _Line(paragraph)
+        is_shaded = paragraph.find("pPr/shd") is not None
+        line = _Line(paragraph, self.styles.name(paragraph), is_shaded)
         self._read(paragraph, line, "", is_page)
         return line
 
@@ -205,18 +209,17 @@ class _Body:
                 self._read(child, line, target, is_page)
 
     def _read_run(self, run: Element, line: _Line, target: str, is_page: bool) -> None:
-        is_white = is_page and self.styles.is_white(run, line.paragraph)
-        if is_white or self.styles.is_hidden(run, line.paragraph):
+        look = self.styles.look(run, line.style)
+        if look.is_hidden or (look.is_white and is_page and not line.is_shaded):
             self._hidden += sum(len(text.text or "") for text in run.iterfind("t"))
             return
-        is_code = self.styles.is_code_run(run)
         for child in run:
             if child.tag == "instrText" and line.fields:
                 line.fields[-1] += child.text or ""
             elif child.tag == "fldChar":
                 line.mark_field(child.get("fldCharType", ""))
             elif (text := self._text_of(child)) is not None:
-                line.add(text, is_code, target)
+                line.add(text, look.is_code, target)
             elif child.tag not in _UNREAD:
                 self._read_in_run(child, line, target, is_page)
 
@@ -272,16 +275,15 @@ class _Body:
         return one_line(" ".join(texts))
 
 
-def _written(span: _Span) -> str:
-    text = span.text
-    if span.is_code and text.strip() and "`" not in text and "\n" not in text:
-        text = text.replace(text.strip(), f"`{text.strip()}`")
-    if span.target and text.strip():
-        before, after = text[: -len(text.lstrip())] if text[0].isspace() else "", ""
-        if text[-1].isspace():
-            after = text[len(text.rstrip()) :]
-        text = f"{before}{link(text.strip(), span.target)}{after}"
-    return text
+def _written(text: str, is_code: bool, target: str) -> str:
+    """Return text of one look; the spaces around it are not part of code or link."""
+    words = text.strip()
+    if not words or not (is_code or target):
+        return text
+    start = text.index(words)
+    marked = f"`{words}`" if is_code and not set(words) & set("`\n") else words
+    marked = link(marked, target) if target else marked
+    return f"{text[:start]}{marked}{text[start + len(words) :]}"
 
 
 def _by_id(root: Element | None) -> dict[str, Element]:

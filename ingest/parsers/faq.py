@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 
 from markdown_it import MarkdownIt
@@ -46,6 +47,7 @@ _NAMES: dict[str, frozenset[str]] = {
 }
 _WORDS = re.compile(r"[\s\d_/|&:;,.?!()\[\]#*-]+")
 _LINKED = re.compile(r"\[[^\]]*\]\((\S+)\)")  # a cell with a hyperlink
+_MARKED = re.compile(r"^\s*[#=`~<-]", re.MULTILINE)  # a line that may be part of a heading or fence
 _COUNTING = frozenset({"id", "ids", "nr", "no", "number", "nummer", "num", "count", "type", "date"})
 
 
@@ -137,6 +139,8 @@ def without_headings(answer: str) -> str:
 
     The next question would be no heading, or not one of the document, otherwise.
     """
+    if not _MARKED.search(answer):  # as with most answers; parsing them all takes seconds
+        return re.sub(r"\n{3,}", "\n\n", answer).strip()
     lines = answer.strip().split("\n")
     for token, inline in reversed(_headings("\n".join(lines))):
         words = plain(inline.content)
@@ -162,7 +166,12 @@ def _is_closed(text: str) -> bool:
 
 
 def _parse(text: str) -> list[Token]:
-    return MarkdownIt("commonmark").enable("table").disable("inline").parse(text)
+    return _block_parser().parse(text)
+
+
+@cache
+def _block_parser() -> MarkdownIt:
+    return MarkdownIt("commonmark").enable("table").disable("inline")
 
 
 def _is_for(entry: Entry, readers: frozenset[str]) -> bool:

@@ -21,7 +21,7 @@ from ingest.parsers.archive import open_archive
 
 Element = Any  # of lxml, which comes without types
 
-_MAX_TAGS = 3_000_000  # of one part; a book of 1,000 pages has about 500,000
+_MAX_TAGS = 1_000_000  # of one part; a book of 1,000 pages has about 500,000
 _OLD_CONTAINER = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")  # the stream that holds an encrypted file
 _SAFE = {"resolve_entities": False, "no_network": True, "load_dtd": False, "huge_tree": False}

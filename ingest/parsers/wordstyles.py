@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from lxml import etree
+
 from ingest.parsers.office import Element, is_on, is_on_by
 
 _MOST_STYLES = 20  # in a chain of styles that are based on each other
@@ -28,6 +30,15 @@ _MONOSPACED = re.compile(
 _UNSEEN_HALF_POINTS = 4  # a font of two points or less
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a run of text looks."""
+
+    is_hidden: bool  # nobody sees it
+    is_white: bool  # with nothing behind it that its run or its styles say
+    is_code: bool
+
+
 class Styles:
     """The styles of a document, each with those that it is based on."""
 
@@ -39,6 +50,7 @@ class Styles:
             (style.get("styleId", "") for style in defaults if style.get("type") == "paragraph"), ""
         )
         self._found: dict[tuple[str, str], Element | None] = {}
+        self._looks: dict[tuple[str, bytes], Look] = {}
         self._named: dict[str, tuple[str, ...]] = {}
         self.language = "" if root is None else _value(root, "docDefaults/rPrDefault/rPr/lang")
 
@@ -69,29 +81,43 @@ class Styles:
         fonts = self._inherited(paragraph, "rPr/rFonts")
         return any(_CODE.search(name) for name in self._names(paragraph)) or _is_monospaced(fonts)
 
-    def is_code_run(self, run: Element) -> bool:
-        """Tell whether a run of text looks like code by itself."""
+    def name(self, paragraph: Element) -> str:
+        """Return the id of a paragraph's style."""
+        return _value(paragraph, "pPr/pStyle") or self._default
+
+    def look(self, run: Element, style: str) -> Look:
+        """Return how a run looks, by itself and by its styles; `style` is its paragraph's."""
+        properties = run.find("rPr")
+        own = b"" if properties is None else etree.tostring(properties, with_tail=False)
+        key = style, own
+        if key not in self._looks:  # most runs of a document look like one of a few
+            self._looks[key] = Look(
+                is_hidden=self._is_hidden(run, style),
+                is_white=self._is_white(run, style),
+                is_code=self._is_code_run(run),
+            )
+        return self._looks[key]
+
+    def _is_code_run(self, run: Element) -> bool:
         fonts = run.find("rPr/rFonts")
         if fonts is not None:
             return _is_monospaced(fonts)
-        style = _value(run, "rPr/rStyle")
-        if any(_CODE.search(name) for name in self._names_of(style)):
+        own = _value(run, "rPr/rStyle")
+        if any(_CODE.search(name) for name in self._names_of(own)):
             return True
-        return _is_monospaced(self._of_style(style, "rPr/rFonts"))
+        return _is_monospaced(self._of_style(own, "rPr/rFonts"))
 
-    def is_hidden(self, run: Element, paragraph: Element) -> bool:
-        """Tell whether no reader sees a run of text."""
-        vanish = self._of_run(run, paragraph, "vanish")
-        size = _number(self._of_run(run, paragraph, "sz"), _UNSEEN_HALF_POINTS + 1)
+    def _is_hidden(self, run: Element, style: str) -> bool:
+        vanish = self._of_run(run, style, "vanish")
+        size = _number(self._of_run(run, style, "sz"), _UNSEEN_HALF_POINTS + 1)
         return is_on(vanish) or size <= _UNSEEN_HALF_POINTS
 
-    def is_white(self, run: Element, paragraph: Element) -> bool:
-        """Tell whether a run is white, with nothing dark behind it that it says itself."""
-        colour = self._of_run(run, paragraph, "color")
+    def _is_white(self, run: Element, style: str) -> bool:
+        colour = self._of_run(run, style, "color")
         if colour is None or colour.get("val", "").upper() != "FFFFFF":
             return False
-        behind = [self._of_run(run, paragraph, tag) for tag in ("shd", "highlight")]
-        behind.append(self.of_paragraph(paragraph, "pPr/shd"))
+        behind = [self._of_run(run, style, tag) for tag in ("shd", "highlight")]
+        behind.append(self._of_style(style, "pPr/shd"))
         return all(element is None for element in behind)
 
     def of_paragraph(self, paragraph: Element, path: str) -> Element | None:
@@ -99,18 +125,18 @@ class Styles:
         own = paragraph.find(path)
         return self._inherited(paragraph, path) if own is None else own
 
-    def _of_run(self, run: Element, paragraph: Element, tag: str) -> Element | None:
+    def _of_run(self, run: Element, style: str, tag: str) -> Element | None:
         own = run.find(f"rPr/{tag}")
         if own is not None:
             return own
         found = self._of_style(_value(run, "rPr/rStyle"), f"rPr/{tag}")
-        return self._inherited(paragraph, f"rPr/{tag}") if found is None else found
+        return self._of_style(style, f"rPr/{tag}") if found is None else found
 
     def _inherited(self, paragraph: Element, path: str) -> Element | None:
-        return self._of_style(_value(paragraph, "pPr/pStyle") or self._default, path)
+        return self._of_style(self.name(paragraph), path)
 
     def _names(self, paragraph: Element) -> tuple[str, ...]:
-        return self._names_of(_value(paragraph, "pPr/pStyle") or self._default)
+        return self._names_of(self.name(paragraph))
 
     def _of_style(self, style_id: str, path: str) -> Element | None:
         """Return the property of the first style of a chain that has it."""
