@@ -13,6 +13,7 @@ from itertools import groupby
 
 from ingest.parsers.base import Parsed
 from ingest.parsers.characters import clean
+from ingest.parsers.markdown import plain
 from ingest.parsers.office import Element, Package, Part, chosen, is_on
 from ingest.parsers.wordstyles import Lists, Styles
 from ingest.parsers.writing import Block, link, markdown, one_line, table
@@ -54,7 +55,8 @@ def _split_title(blocks: list[Block]) -> tuple[str, list[Block]]:
     peers = sum(other.kind == "heading" and other.level <= block.level for other in blocks)
     if block.kind == "heading" and (peers > 1 or first):
         return "", _as_headings(blocks)
-    return one_line(block.text), _as_headings(blocks[:first] + blocks[first + 1 :])
+    title = block.text if block.kind == "title" else plain(block.text)
+    return one_line(title), _as_headings(blocks[:first] + blocks[first + 1 :])
 
 
 def _as_headings(blocks: list[Block]) -> list[Block]:

@@ -121,6 +121,8 @@ def test_a_lone_first_heading_is_the_title() -> None:
     first, second = p("Refunds", STYLE.format("1")), p("When", STYLE.format("2"))
     page = read(first + second + p("Soon"), styles=styles)
     assert (page.title, page.text) == ("Refunds", "## When\n\nSoon")
+    linked = f'<w:p><w:pPr>{STYLE.format("1")}</w:pPr><w:hyperlink r:id="link"><w:r><w:t>Go</w:t>'
+    assert read(f"{linked}</w:r></w:hyperlink></w:p>{p('Soon')}", styles=styles).title == "Go"
     page = read(first + p("Soon") + first, styles=styles)
     assert (page.title, page.text) == ("", "# Refunds\n\nSoon\n\n# Refunds")
 
