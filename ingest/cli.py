@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import signal
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
@@ -35,6 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = build_parser().parse_args(words)
     except _UsageError as error:
         return fail(str(error), 2, "--json" in words)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # both are a clean stop
     try:
         from ingest.commands import COMMANDS
 
@@ -126,10 +128,22 @@ def _takes_sources(command: argparse.ArgumentParser, count: str = "*") -> None:
     )
 
 
-def _syncs(command: argparse.ArgumentParser) -> None:
+def _plans(command: argparse.ArgumentParser) -> None:
     _takes_sources(command)
     command.add_argument(
-        "--allow-empty", action="store_true", help="go on although a source lists nothing any more"
+        "--retry-failed",
+        action="store_true",
+        help="try documents again that failed before, although they are as they were",
+    )
+
+
+def _syncs(command: argparse.ArgumentParser) -> None:
+    _plans(command)
+    command.add_argument(
+        "--allow-loss",
+        "--allow-empty",
+        action="store_true",
+        help="go on although a source lists nothing any more, or far less than before",
     )
 
 
@@ -189,7 +203,7 @@ _COMMANDS = {
     "sync": ("make the knowledge base hold exactly what the sources hold", _syncs),
     "add": ("add or update these documents, and leave the rest", _takes_more_sources),
     "remove": ("remove documents, and leave the rest", _takes_documents),
-    "plan": ("show what `sync` would do, and do nothing", _takes_sources),
+    "plan": ("show what `sync` would do, and do nothing", _plans),
     "status": ("show the current release and the last failures", _takes_nothing),
     "releases": ("list the releases", _takes_nothing),
     "rollback": ("make an earlier release current again", _takes_release),

@@ -4,32 +4,31 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
 from ingest.config import IngestSettings, with_tokens
-from ingest.errors import IngestError, SourceUnusable
+from ingest.errors import IngestError
 from ingest.pipeline import Pipeline
-from ingest.plan import Plan
-from ingest.report import Report
+from ingest.plan import Plan, Work
+from ingest.report import Report, failure_json
 from ingest.sources.base import Source
-from ingest.sources.given import open_sources
-from ingest.terminal import Quiet, fail, print_json, progress_on
+from ingest.sources.given import open_sources, settings_of
+from ingest.terminal import Quiet, fail, plain, print_json, progress_on
+from ingest.watching import FILES_SECONDS, Watched, Watcher
 from knowledge.config import load
 from knowledge.documents import Evidence, Scope
 from knowledge.embedder import load_embedder
 from knowledge.errors import KnowledgeError, StoreUnavailable
-from knowledge.releases import Failure, Release, ReleaseStore
+from knowledge.failures import Failure
+from knowledge.releases import Release, ReleaseStore
 from knowledge.reranker import load_reranker
 from knowledge.retriever import Retriever
 
-_WATCH_SECONDS = 2.0
-_SETTLE_SECONDS = 0.5  # an editor's save is several changes
 _LOCK_SECONDS = 10.0
 _SNIPPET = 240  # characters
 _SHOWN = 20  # document ids a plan lists for a person
@@ -39,7 +38,9 @@ def sync(args: argparse.Namespace) -> int:
     """Make the knowledge base hold exactly what the sources hold."""
     settings = _settings(args)
     sources = _sources(args, settings)
-    return _show(_pipeline(settings, args).sync(sources, args.allow_empty), args)
+    pipeline = _pipeline(settings, args)
+    report = pipeline.sync(sources, args.allow_loss, retries=args.retry_failed)
+    return _show(report, args)
 
 
 def add(args: argparse.Namespace) -> int:
@@ -56,18 +57,22 @@ def remove(args: argparse.Namespace) -> int:
 def plan(args: argparse.Namespace) -> int:
     """Show what `sync` would do."""
     settings = _settings(args)
-    plan = _pipeline(settings, args).plan(_sources(args, settings))
+    pipeline = _pipeline(settings, args)
+    plan = pipeline.plan(_sources(args, settings), args.retry_failed)
+    work = pipeline.weigh(plan)
     if args.json:
-        return print_json(_plan_json(plan, _store(settings).current_id()))
-    ids = {"add": [i.id for i in plan.added], "change": [i.id for i in plan.changed]}
-    for what, names in {**ids, "remove": list(plan.removed)}.items():
-        print(f"{what}: {len(names):,}")
-        for name in names[:_SHOWN]:
-            print(f"  {name}")
-        if len(names) > _SHOWN:
-            print(f"  … and {len(names) - _SHOWN:,} more")
+        return print_json(_plan_json(plan, work, _store(settings).current_id()))
+    moved = {name for names in plan.moved for name in names}
+    _print_ids("add", [item.id for item in plan.added if item.id not in moved])
+    _print_ids("change", [item.id for item in plan.changed])
+    _print_ids("move", [f"{old} -> {new}" for old, new in plan.moved])
+    _print_ids("remove", [name for name in plan.removed if name not in moved])
     print(f"leave: {len(plan.unchanged):,}")
-    _print_failures(plan.failures)
+    print(
+        f"passages: {work.added:,} to add, {work.removed:,} to remove, {work.unchanged:,} to leave;"
+        f" {work.to_embed:,} to embed"
+    )
+    _print_failures(_failures_of(plan, work))
     return 0
 
 
@@ -85,6 +90,7 @@ def status(args: argparse.Namespace) -> int:
         if value:
             print(f"{name:10} {', '.join(value) if isinstance(value, list) else value}")
     print(f"{'disk':10} {state['disk_bytes'] / 1e6:.1f} MB in {state['releases']} releases")
+    _print_notes(store.notes())
     _print_failures(store.failures())
     return 0
 
@@ -140,17 +146,15 @@ def watch(args: argparse.Namespace) -> int:
     settings = _settings(args)
     sources = _sources(args, settings)
     pipeline = _pipeline(settings, args)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    seen: list[str] | None = None
+    given = settings_of(args.source, settings.sources)
+    watched = [Watched.of(*pair) for pair in zip(sources, given, strict=True)]
+    watcher = Watcher(watched, _store(settings).failures)
     try:
         while True:
-            now = _stamps(sources)
-            if now != seen:
-                time.sleep(_SETTLE_SECONDS)
-                settled = _stamps(sources)
-                if settled == now:
-                    seen = now if _sync_once(pipeline, sources, args) else None
-            time.sleep(_WATCH_SECONDS)
+            due = watcher.due()
+            if due and not _sync_once(pipeline, sources, due, args):
+                watcher.forget(due)
+            time.sleep(FILES_SECONDS)
     except KeyboardInterrupt:
         print("stopped watching", file=sys.stderr, flush=True)
         return 0
@@ -166,21 +170,12 @@ def what_holds(args: argparse.Namespace) -> str:
     return f"stopped; {holds}, and running the command again finishes the work"
 
 
-def _stamps(sources: Sequence[Source]) -> list[str]:
-    stamps = []
-    for source in sources:
-        try:
-            stamps.append(source.stamp())
-        except SourceUnusable as error:
-            stamps.append(str(error))
-    return stamps
-
-
-def _sync_once(pipeline: Pipeline, sources: Sequence[Source], args: argparse.Namespace) -> bool:
+def _sync_once(
+    pipeline: Pipeline, sources: Sequence[Source], due: Collection[str], args: argparse.Namespace
+) -> bool:
     """Sync, and tell whether to wait for the next change (not so if the store was away)."""
-
     try:
-        _show(pipeline.sync(sources, args.allow_empty), args)
+        _show(pipeline.sync(sources, args.allow_loss, due, args.retry_failed), args)
     except (IngestError, KnowledgeError) as error:
         fail(str(error), 1, args.json)
         return not isinstance(error, StoreUnavailable)
@@ -211,27 +206,74 @@ def _show(report: Report, args: argparse.Namespace) -> int:
     if args.json:
         print_json(report.to_json())
     else:
+        _print_notes(report.notes)
         _print_failures(report.failures)
         if not args.quiet:
             print(report.summary, flush=True)
     return report.exit_code
 
 
+def _print_ids(what: str, names: Sequence[str]) -> None:
+    print(f"{what}: {len(names):,}")
+    for name in names[:_SHOWN]:
+        print(f"  {plain(name)}")
+    if len(names) > _SHOWN:
+        print(f"  … and {len(names) - _SHOWN:,} more")
+
+
 def _print_failures(failures: Sequence[Failure]) -> None:
     for failure in failures:
-        print(f"failed: {failure.uri}: {failure.reason}", file=sys.stderr, flush=True)
+        line = f"failed: {failure.uri}: {failure.reason}{_history(failure)}"
+        print(plain(line), file=sys.stderr, flush=True)
 
 
-def _plan_json(plan: Plan, current: str | None) -> dict[str, Any]:
+def _history(failure: Failure) -> str:
+    """Return since when a document fails and when it is tried again, where that says something."""
+    if failure.tries < 2 and not failure.retry_at:
+        return ""
+    since = f"since {_minute(failure.since)}"
+    again = f"; tried again after {_minute(failure.retry_at)}" if failure.retry_at else ""
+    return f" ({since}{again})"
+
+
+def _minute(moment: str) -> str:
+    return f"{datetime.fromisoformat(moment).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _print_notes(notes: Mapping[str, Sequence[str]]) -> None:
+    for uri, texts in notes.items():
+        for text in texts:
+            print(plain(f"note: {uri}: {text}"), file=sys.stderr, flush=True)
+
+
+def _failures_of(plan: Plan, work: Work) -> list[Failure]:
+    return sorted((*plan.failures, *plan.failing, *work.failures), key=lambda failure: failure.uri)
+
+
+def _plan_json(plan: Plan, work: Work, current: str | None) -> dict[str, Any]:
     ids = {
         "added": [item.id for item in plan.added],
         "changed": [item.id for item in plan.changed],
         "removed": list(plan.removed),
     }
     counts = {name: len(of_kind) for name, of_kind in ids.items()}
-    failures = [{"uri": failure.uri, "reason": failure.reason} for failure in plan.failures]
+    failures = [failure_json(failure) for failure in _failures_of(plan, work)]
     counts |= {"unchanged": len(plan.unchanged), "failed": len(failures)}
-    return {"release": current, "documents": counts, **ids, "failures": failures}
+    chunks = {
+        "added": work.added,
+        "removed": work.removed,
+        "unchanged": work.unchanged,
+        "to_embed": work.to_embed,
+    }
+    moved = [{"from": old, "to": new} for old, new in plan.moved]
+    return {
+        "release": current,
+        "documents": counts,
+        **ids,
+        "moved": moved,
+        "chunks": chunks,
+        "failures": failures,
+    }
 
 
 def _status_json(
@@ -251,7 +293,8 @@ def _status_json(
         "releases": len(store.releases()),
         "home": str(settings.home),
         "disk_bytes": sum(path.stat().st_size for path in files),
-        "failures": [{"uri": f.uri, "reason": f.reason} for f in store.failures()],
+        "failures": [failure_json(failure) for failure in store.failures()],
+        "notes": [{"uri": uri, "notes": list(notes)} for uri, notes in store.notes().items()],
     }
 
 

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import date
 from ipaddress import IPv4Network, IPv6Network
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    HttpUrl,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 
 from knowledge.config import KnowledgeSettings, setting
 from knowledge.documents import PUBLIC
@@ -25,6 +34,11 @@ Kind = Literal[
     "github",
     "feed",
 ]
+
+
+_SECONDS = {"minute": 60, "hour": 3_600, "day": 86_400, "week": 604_800}
+_NAMED = {"hourly": "every hour", "daily": "every day", "weekly": "every week"}
+_EVERY = re.compile(r"every (?:(\d{1,4}) )?(minute|hour|day|week)s?")
 
 
 class SourceSettings(BaseModel):
@@ -63,6 +77,17 @@ class SourceSettings(BaseModel):
             raise ValueError("a source has either a token or a token_variable")
         return self
 
+    @field_validator("schedule")
+    @classmethod
+    def _is_legible(cls, schedule: str) -> str:
+        seconds_of(schedule)
+        return schedule
+
+    @property
+    def every(self) -> int | None:
+        """Return the seconds from one look at the source to the next; None: only when asked."""
+        return seconds_of(self.schedule)
+
     @property
     def place(self) -> str:
         """Return the path or the address."""
@@ -82,6 +107,25 @@ def with_tokens(
 def _with_token(source: SourceSettings, environment: Mapping[str, str]) -> SourceSettings:
     token = environment.get(source.token_variable, "").strip() if source.token_variable else ""
     return source.model_copy(update={"token": SecretStr(token)}) if token else source
+
+
+def seconds_of(schedule: str) -> int | None:
+    """Return the seconds of a schedule such as "every 6 hours" or "daily"; None for "".
+
+    Raises:
+        ValueError: it is no schedule.
+    """
+    if not schedule:
+        return None
+    words = " ".join(schedule.lower().split())
+    match = _EVERY.fullmatch(_NAMED.get(words, words))
+    seconds = int(match[1] or 1) * _SECONDS[match[2]] if match else 0
+    if not seconds:
+        raise ValueError(
+            f"not a schedule: {schedule[:40]!r}; write hourly, daily, weekly or, for example,"
+            " every 30 minutes"
+        )
+    return seconds
 
 
 class IngestSettings(KnowledgeSettings):

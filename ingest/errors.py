@@ -9,7 +9,8 @@
     └── ParseFailed        one document cannot be read; the run goes on without it
         ├── DocumentEmpty  it holds nothing at all: what it said before is no longer meant
         ├── FetchRefused   its address may not be fetched, now or later
-        └── FetchFailed    it could not be fetched, for now or for good
+        ├── FetchFailed    it could not be fetched, for now or for good
+        └── ParseTooSlow   its parser took too long, as it may do on a busy machine only
 
 Errors of the store are in `knowledge.errors`. A message is written for the person at the keyboard.
 """
@@ -32,7 +33,13 @@ class DocumentUnknown(IngestError):
 
 
 class ParseFailed(IngestError):
-    """One document cannot be turned into text; the message is the reason."""
+    """One document cannot be turned into text; the message is the reason.
+
+    Attributes:
+        is_transient: it may well go better at a later try, with nothing changed.
+    """
+
+    is_transient = False
 
 
 class DocumentEmpty(ParseFailed):
@@ -58,3 +65,9 @@ class FetchFailed(ParseFailed):
         self.is_transient = is_transient  # it may well work soon
         self.retry_after = retry_after  # seconds, where the server named them
         self.status = status  # of HTTP; 0: there was no answer
+
+
+class ParseTooSlow(ParseFailed):
+    """A document's parser took longer than it may."""
+
+    is_transient = True

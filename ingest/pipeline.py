@@ -8,23 +8,64 @@ from __future__ import annotations
 
 import difflib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from ingest.chunker import CHUNKER, cut
 from ingest.describing import describe
-from ingest.errors import DocumentEmpty, DocumentUnknown, ParseFailed, SyncRefused
-from ingest.parsers import parse
-from ingest.plan import Plan, diff, shaped_hash
+from ingest.errors import (
+    DocumentEmpty,
+    DocumentUnknown,
+    ParseFailed,
+    SourceUnusable,
+    SyncRefused,
+)
+from ingest.guard import losses
+from ingest.parsers import ENDINGS
+from ingest.parsers.base import Parsed
+from ingest.plan import Plan, Work, diff, shaped_hash
 from ingest.report import Counts, Report
-from ingest.sources.base import Listed, Listing, Source
+from ingest.sources.base import Listed, Listing, RawDocument, Source
 from ingest.terminal import Progress, Quiet
+from ingest.workers import Outcome, Workers
 from knowledge.documents import Chunk, Document, content_hash
 from knowledge.embedder import Embedder
 from knowledge.errors import StoreBusy, StoreDamaged
-from knowledge.releases import Failure, Release, ReleaseBuilder, ReleaseStore
+from knowledge.failures import Failure
+from knowledge.releases import Release, ReleaseBuilder, ReleaseStore
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """What a sync is asked for."""
+
+    sources: Sequence[Source]
+    began: float
+    allows_loss: bool = False
+    due: Collection[str] | None = None  # names of the sources to list; None: all
+    needs_all: bool = False  # of those, not one may be missing
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the sources of a run list, and what keeps some of them from being listed."""
+
+    listed: tuple[tuple[Source, Listing], ...]
+    unlisted: frozenset[str] = frozenset()  # names of those that failed, or were not asked
+    failures: tuple[Failure, ...] = ()
+
+    @property
+    def replaced(self) -> frozenset[str] | None:
+        """Return the names of the sources whose documents may go; None: any document may."""
+        names = frozenset(source.name for source, _ in self.listed)
+        return names if self.unlisted else None
+
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether there is no document, nor a sign of one."""
+        return not any(listing.items or listing.failures for _, listing in self.listed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +77,8 @@ class _Task:
     sources: tuple[str, ...]
     began: float
     keeps_rest: bool = False
+    unlisted: frozenset[str] = frozenset()  # names of sources whose documents stay as they are
+    overrides: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -45,6 +88,7 @@ class _Tally:
     put: set[str] = field(default_factory=set)
     removed: set[str] = field(default_factory=set)
     failures: list[Failure] = field(default_factory=list)
+    notes: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 class Pipeline:
@@ -71,34 +115,70 @@ class Pipeline:
         self._progress = progress or Quiet()
         self._patience = patience
 
-    def plan(self, sources: Sequence[Source]) -> Plan:
+    def plan(self, sources: Sequence[Source], retries: bool = False) -> Plan:
         """Return what `sync` would do, and do nothing.
 
         Raises:
-            SourceUnusable: a source cannot be listed.
+            SourceUnusable: not one source can be listed.
         """
-        return diff(self._list(sources), _documents(self._current()), self._embedder.fingerprint)
+        return self._plan(self._list(_Order(sources, 0)), self._current(), retries)
 
-    def sync(self, sources: Sequence[Source], allow_empty: bool = False) -> Report:
+    def weigh(self, plan: Plan) -> Work:
+        """Read, parse and cut what a plan puts, and return what that means in passages."""
+        held, work = _documents(self._current()), Work()
+        for document_id in plan.removed:
+            work.remove(held[document_id].chunk_ids)
+        unread = set(held).difference(plan.removed)
+        with Workers() as workers:
+            for done, (item, outcome) in enumerate(workers.parsed(plan.outdated)):
+                self._progress.step("documents", done, len(plan.outdated), item.id)
+                try:
+                    _, chunks = self._shape(item, *outcome())
+                except (ParseFailed, ValueError) as error:
+                    work.failures.append(_failure_of(item, error))
+                    continue
+                unread.discard(item.id)
+                old = held[item.id].chunk_ids if item.id in held else ()
+                hashes = [content_hash(chunk.indexed_text) for chunk in chunks]
+                known = self._store.embedded(self._embedder.fingerprint, hashes)
+                work.put(old, [chunk.id for chunk in chunks], set(hashes) - known)
+        self._progress.step("documents", len(plan.outdated), len(plan.outdated))
+        work.unchanged += sum(len(held[document_id].chunk_ids) for document_id in unread)
+        return work
+
+    def sync(
+        self,
+        sources: Sequence[Source],
+        allow_loss: bool = False,
+        due: Collection[str] | None = None,
+        retries: bool = False,
+    ) -> Report:
         """Make the knowledge base hold exactly what the sources hold.
 
+        The documents of a source that cannot be listed stay as they are.
+
+        Args:
+            sources: all of them, in the order in which the first one has an id.
+            allow_loss: go on although a source lists far less than before.
+            due: the names of those to look at now; the documents of others stay. None: all.
+            retries: try all documents again that failed before.
+
         Raises:
-            SourceUnusable: a source cannot be listed.
-            SyncRefused: a source that had documents has none now, or there is none anywhere.
+            SourceUnusable: not one source can be listed.
+            SyncRefused: a source lists far less than before, or there is no document anywhere.
         """
         with self._alone() as began:
-            current = self._current()
-            listings = self._list(sources)
-            if not allow_empty:
-                _refuse_loss(sources, listings, _documents(current))
-            names = tuple(source.name for source in sources)
+            order = _Order(sources, began, allow_loss, due)
             try:
-                return self._carry_out(self._task(listings, current, names, began))
+                current = self._whole()
+            except StoreDamaged as error:
+                return self._sync_anew(order, error)
+            try:
+                return self._sync(order, current, retries)
             except StoreDamaged as error:
                 if current is None:
                     raise
-                self._note_damage(error)
-                return self._carry_out(self._task(listings, None, names, began))
+                return self._sync_anew(order, error)
 
     def add(self, sources: Sequence[Source]) -> Report:
         """Add or update what the sources hold, and leave the rest.
@@ -110,9 +190,12 @@ class Pipeline:
         """
         with self._alone() as began:
             current = self._whole()
-            listings = self._list(sources)
-            _refuse_loss(sources, listings, {})
-            plan = diff(listings, _documents(current), self._embedder.fingerprint, keeps_rest=True)
+            found = self._list(_Order(sources, began, needs_all=True))
+            if found.is_empty:
+                raise _nothing_found(sources, {})
+            listings = [listing for _, listing in found.listed]
+            held, fingerprint = _documents(current), self._embedder.fingerprint
+            plan = replace(diff(listings, held, fingerprint, listed_sources=()), kept=0)
             known = current.sources if current else ()
             names = dict.fromkeys([*known, *(source.name for source in sources)])
             return self._carry_out(_Task(plan, current, tuple(names), began, keeps_rest=True))
@@ -156,15 +239,37 @@ class Pipeline:
     def _note_damage(self, error: StoreDamaged) -> None:
         self._progress.note(f"{error}; now everything is built anew")
 
-    def _task(
-        self,
-        listings: Sequence[Listing],
-        current: Release | None,
-        names: tuple[str, ...],
-        began: float,
-    ) -> _Task:
-        plan = diff(listings, _documents(current), self._embedder.fingerprint)
-        return _Task(plan, current, names, began)
+    def _sync(self, order: _Order, current: Release | None, retries: bool) -> Report:
+        found, held = self._list(order), _documents(current)
+        everything = tuple(source.name for source in order.sources)
+        overrides = losses(found.listed, held)
+        if overrides and not order.allows_loss:
+            raise _refusal(overrides[0])
+        if found.is_empty and not found.unlisted and not order.allows_loss:
+            raise _nothing_found(order.sources, held)
+        for override in overrides:
+            self._progress.note(f"{override}; they are removed, as --allow-loss is given")
+        plan = self._plan(found, current, retries)
+        return self._carry_out(
+            _Task(
+                plan, current, everything, order.began, unlisted=found.unlisted, overrides=overrides
+            )
+        )
+
+    def _sync_anew(self, order: _Order, error: StoreDamaged) -> Report:
+        """Sync to nothing; a source that cannot be listed now would lose its documents."""
+        self._note_damage(error)
+        return self._sync(replace(order, due=None, needs_all=True), None, retries=False)
+
+    def _plan(self, found: _Found, current: Release | None, retries: bool) -> Plan:
+        plan = diff(
+            [listing for _, listing in found.listed],
+            _documents(current),
+            self._embedder.fingerprint,
+            earlier=() if retries else self._store.failures(),
+            listed_sources=found.replaced,
+        )
+        return replace(plan, failures=plan.failures + found.failures)
 
     def _whole(self) -> Release | None:
         current = self._store.current()
@@ -172,65 +277,99 @@ class Pipeline:
             self._store.check_files(current.id)
         return current
 
-    def _list(self, sources: Sequence[Source]) -> list[Listing]:
-        listings = []
-        for source in sources:
-            listing = source.list()
-            listings.append(listing)
-            skipped = ", ".join(f"{count} {why}" for why, count in listing.skipped)
-            passed_over = f"; passed over: {skipped}" if skipped else ""
-            self._progress.note(f"{source.name}: {len(listing.items)} documents{passed_over}")
-        return listings
+    def _list(self, order: _Order) -> _Found:
+        listed: list[tuple[Source, Listing]] = []
+        failures: list[Failure] = []
+        for source in order.sources:
+            if order.due is not None and source.name not in order.due:
+                continue
+            try:
+                listing = source.list()
+            except SourceUnusable as error:
+                if order.needs_all or len(order.sources) == 1:
+                    raise
+                failures.append(_failure_of_source(source, error))
+                continue
+            self._note_listing(source, listing)
+            named = [replace(failure, source=source.name) for failure in listing.failures]
+            listed.append((source, replace(listing, failures=tuple(named))))
+        if failures and not listed:
+            raise SourceUnusable("; ".join(f"{f.uri}: {f.reason}" for f in failures))
+        unlisted = {source.name for source in order.sources} - {of.name for of, _ in listed}
+        return _Found(tuple(listed), frozenset(unlisted), tuple(failures))
+
+    def _note_listing(self, source: Source, listing: Listing) -> None:
+        skipped = ", ".join(f"{count} {why}" for why, count in listing.skipped)
+        passed_over = f"; passed over: {skipped}" if skipped else ""
+        self._progress.note(f"{source.name}: {len(listing.items)} documents{passed_over}")
 
     def _carry_out(self, task: _Task) -> Report:
         tally = _Tally(failures=list(task.plan.failures))
         if task.plan.is_empty:
             return self._end_unpromoted(task, tally)
-        with self._store.begin(
-            embedder=self._embedder,
-            chunker=CHUNKER,
-            sources=task.sources,
-            is_empty=task.current is None,
-        ) as builder:
-            for document_id in task.plan.removed:
-                builder.remove(document_id)
-                tally.removed.add(document_id)
-            self._put_all(builder, task.plan.outdated, tally)
-            if not (tally.put or tally.removed):
-                return self._end_unpromoted(task, tally)
-            self._progress.note("writing the indexes")
-            release = builder.finish()
+        with Workers() as workers:
+            outcomes = workers.parsed(task.plan.outdated)  # begins at once, beside what follows
+            with self._store.begin(
+                embedder=self._embedder,
+                chunker=CHUNKER,
+                sources=task.sources,
+                is_empty=task.current is None,
+            ) as builder:
+                for document_id in task.plan.removed:
+                    builder.remove(document_id)
+                    tally.removed.add(document_id)
+                self._put_all(builder, outcomes, len(task.plan.outdated), tally)
+                workers.close()
+                if not (tally.put or tally.removed):
+                    return self._end_unpromoted(task, tally)
+                self._progress.note("writing the indexes")
+                release = builder.finish()
         self._store.verify(release.id, self._embedder)
         # Before the promotion, so that a full disk cannot fail a run that has promoted.
-        self._record_failures(task, tally)
+        self._record(task, tally, release.documents)
         self._store.promote(release.id)
         return self._report(task, tally, release, builder.embedded, builder.reused)
 
-    def _put_all(self, builder: ReleaseBuilder, items: Sequence[Listed], tally: _Tally) -> None:
+    def _put_all(
+        self,
+        builder: ReleaseBuilder,
+        outcomes: Iterable[tuple[Listed, Outcome]],
+        count: int,
+        tally: _Tally,
+    ) -> None:
         held = builder.parent.documents if builder.parent else {}
-        for done, item in enumerate(items):
-            self._progress.step("documents", done, len(items))
+        items = {}
+        for done, (item, outcome) in enumerate(outcomes):
+            self._progress.step("documents", done, count, item.id)
+            items[item.id] = item
             try:
-                builder.put(*self._shape(item))
+                raw, parsed = outcome()
+                builder.put(*self._shape(item, raw, parsed))
                 tally.put.add(item.id)
+                tally.notes[item.id] = parsed.notes
             except DocumentEmpty as error:
                 if item.id in held:
                     builder.remove(item.id)
                     tally.removed.add(item.id)
-                tally.failures.append(Failure(item.id, str(error)))
+                # Tried at each sync, as a rollback may bring back what it said before.
+                tally.failures.append(replace(_failure_of(item, error), shape=""))
             except (ParseFailed, ValueError) as error:  # ValueError: of a parser or tokenizer
-                tally.failures.append(Failure(item.id, str(error)))
+                tally.failures.append(self._failure(item, error))
         for document_id, reason in builder.embed().items():
             tally.put.discard(document_id)
-            tally.failures.append(Failure(document_id, reason))
-        self._progress.step("documents", len(items), len(items))
+            source = items[document_id].source.name
+            tally.failures.append(Failure(document_id, reason, source=source))
+        self._progress.step("documents", count, count)
 
-    def _shape(self, item: Listed) -> tuple[Document, list[Chunk]]:
-        """Read, parse and cut one document."""
-        raw = item.source.read(item)
-        parsed = parse(raw)
-        stamp = raw.stamp or content_hash(raw.data)
-        shape = shaped_hash(stamp, raw.labels, self._embedder.fingerprint)
+    def _failure(self, item: Listed, error: Exception) -> Failure:
+        shape = shaped_hash(item.stamp, item.labels, self._embedder.fingerprint)
+        return replace(_failure_of(item, error), shape=shape)
+
+    def _shape(
+        self, item: Listed, raw: RawDocument, parsed: Parsed
+    ) -> tuple[Document, list[Chunk]]:
+        """Describe and cut one document."""
+        shape = shaped_hash(raw.stamp, raw.labels, self._embedder.fingerprint)
         document = describe(raw, parsed, shape)
         if document.is_expired(datetime.now(UTC).date()):
             return document, []  # it stays listed, so that it is not read at each sync
@@ -240,15 +379,31 @@ class Pipeline:
         return replace(document, chunk_ids=tuple(chunk.id for chunk in chunks)), chunks
 
     def _end_unpromoted(self, task: _Task, tally: _Tally) -> Report:
-        self._record_failures(task, tally)
+        self._record(task, tally, _documents(task.current))
         return self._report(task, tally, None)
 
-    def _record_failures(self, task: _Task, tally: _Tally) -> None:
-        """Keep the failures for `status`; those of documents that this run left alone stay."""
-        touched = {item.id for item in task.plan.listed} | set(task.plan.removed)
-        earlier = self._store.failures() if task.keeps_rest else []
-        others = [failure for failure in earlier if failure.uri not in touched]
-        self._store.record_failures([*others, *tally.failures])
+    def _record(self, task: _Task, tally: _Tally, documents: Collection[str]) -> None:
+        """Keep failures and notes for `status`; those of what this run left alone stay."""
+        earlier = self._store.failures()
+        before = {failure.uri: failure for failure in earlier}
+        now = datetime.now(UTC)
+        fresh = {
+            (failure.uri, failure.reason): failure.after(before.get(failure.uri), now)
+            for failure in tally.failures
+        }
+        known = sorted([*fresh.values(), *task.plan.failing], key=lambda failure: failure.uri)
+        tally.failures = known
+        touched = task.plan.touched
+        others = [
+            failure
+            for failure in earlier
+            if failure.uri not in touched
+            and (failure.uri, failure.reason) not in fresh
+            and (task.keeps_rest or failure.source in task.unlisted)
+        ]
+        self._store.record_failures([*others, *known])
+        notes = {**self._store.notes(), **tally.notes}
+        self._store.record_notes({id_: n for id_, n in notes.items() if n and id_ in documents})
 
     def _report(
         self,
@@ -268,13 +423,16 @@ class Pipeline:
                 added=sum(item.id in tally.put for item in plan.added),
                 changed=sum(item.id in tally.put for item in plan.changed),
                 removed=len(tally.removed),
-                unchanged=len(plan.unchanged),
+                unchanged=len(plan.unchanged) + plan.kept,
                 failed=len(tally.failures),
             ),
             chunks=total,
             embedded=embedded,
             reused=total if reused is None else reused,
             failures=tuple(tally.failures),
+            notes={id_: notes for id_, notes in tally.notes.items() if notes},
+            moved=plan.moved,
+            overrides=task.overrides,
             seconds=time.monotonic() - task.began,
         )
 
@@ -283,29 +441,30 @@ def _documents(release: Release | None) -> Mapping[str, Document]:
     return release.documents if release else {}
 
 
-def _refuse_loss(
-    sources: Sequence[Source], listings: Sequence[Listing], held: Mapping[str, Document]
-) -> None:
-    """Refuse to go on if a source that had documents lists none, or if no source lists any.
+def _failure_of(item: Listed, error: Exception) -> Failure:
+    is_transient = isinstance(error, ParseFailed) and error.is_transient
+    return Failure(item.id, str(error), is_transient, item.source.name)
 
-    Raises:
-        SyncRefused: the message says what to do.
-    """
-    for source, listing in zip(sources, listings, strict=True):
-        lost = sum(document.source == source.name for document in held.values())
-        if lost and not listing.items and not listing.failures:
-            raise SyncRefused(
-                f"{source.name} lists no document any more, and {lost} of the current release are"
-                " from there; look whether it is the right place, or give --allow-empty to remove"
-                " them. Nothing was changed"
-            )
-    if not any(listing.items or listing.failures for listing in listings):
-        held_too = f", and the current release holds {len(held)}" if held else ""
-        raise SyncRefused(
-            f"no document found in {', '.join(source.name for source in sources)}{held_too};"
-            " Markdown, HTML and plain text are read (--allow-empty makes an empty sync)."
-            " Nothing was changed"
-        )
+
+def _failure_of_source(source: Source, error: SourceUnusable) -> Failure:
+    reason = str(error).removeprefix(f"{source.name}: ")
+    return Failure(source.name, f"cannot be listed: {reason}", True, source.name)
+
+
+def _refusal(loss: str) -> SyncRefused:
+    return SyncRefused(
+        f"{loss}; look whether it is the right place, or give --allow-loss to remove what is gone."
+        " Nothing was changed"
+    )
+
+
+def _nothing_found(sources: Sequence[Source], held: Mapping[str, Document]) -> SyncRefused:
+    held_too = f", and the current release holds {len(held)}" if held else ""
+    return SyncRefused(
+        f"no document found in {', '.join(source.name for source in sources)}{held_too};"
+        f" files that are read end with {', '.join(sorted(ENDINGS))}"
+        " (--allow-loss makes an empty sync). Nothing was changed"
+    )
 
 
 def _unknown(document_id: str, known: Sequence[str]) -> str:

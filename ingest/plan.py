@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
 
 from ingest.chunker import CHUNKER
 from ingest.parsers import PARSERS_VERSION
 from ingest.sources.base import Labels, Listed, Listing
 from knowledge.documents import Document, content_hash
-from knowledge.releases import Failure
+from knowledge.failures import Failure
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to put into the next release, what to take out of it, and what cannot be listed."""
+    """What to put into the next release, what to take out of it, and what cannot be taken in."""
 
     added: tuple[Listed, ...] = ()
     changed: tuple[Listed, ...] = ()
     unchanged: tuple[Listed, ...] = ()
     removed: tuple[str, ...] = ()  # document ids
-    failures: tuple[Failure, ...] = ()
+    failures: tuple[Failure, ...] = ()  # what cannot be listed
+    moved: tuple[tuple[str, str], ...] = ()  # old and new id of some that are removed and added
+    failing: tuple[Failure, ...] = ()  # listed, but it is no use to try them again now
+    kept: int = 0  # documents of sources that are not listed this time
 
     @property
     def is_empty(self) -> bool:
@@ -35,9 +38,38 @@ class Plan:
         return self.added + self.changed
 
     @property
-    def listed(self) -> tuple[Listed, ...]:
-        """Return all that the sources list, as far as it can be listed."""
-        return self.outdated + self.unchanged
+    def touched(self) -> set[str]:
+        """Return the ids of all documents that are listed or removed."""
+        listed = {item.id for item in self.outdated + self.unchanged}
+        return listed.union(self.removed, (failure.uri for failure in self.failing))
+
+
+@dataclass(slots=True)
+class Work:
+    """What a plan means in passages, and what of it cannot be parsed."""
+
+    added: int = 0
+    removed: int = 0
+    unchanged: int = 0
+    failures: list[Failure] = field(default_factory=list)
+    _texts: set[str] = field(default_factory=set)
+
+    @property
+    def to_embed(self) -> int:
+        """Return how many texts have no vector yet."""
+        return len(self._texts)
+
+    def put(self, old: Collection[str], new: Collection[str], unknown: set[str]) -> None:
+        """Count a document by its old and new chunk ids and the texts that have no vector."""
+        same = len({*old} & {*new})
+        self.unchanged += same
+        self.added += len(new) - same
+        self.removed += len(old) - same
+        self._texts |= unknown
+
+    def remove(self, old: Collection[str]) -> None:
+        """Count a document that goes."""
+        self.removed += len(old)
 
 
 def shaped_hash(stamp: str, labels: Labels, embedder: str) -> str:
@@ -55,35 +87,85 @@ def diff(
     held: Mapping[str, Document],
     embedder: str,
     *,
-    keeps_rest: bool = False,
-    today: date | None = None,
+    now: datetime | None = None,
+    earlier: Sequence[Failure] = (),
+    listed_sources: Collection[str] | None = None,
 ) -> Plan:
     """Return what makes a release that holds `held` hold what is listed.
 
-    What a source fails to list stays as it is held. With `keeps_rest` nothing is removed. A
-    document whose last day is before `today` (UTC) is changed while it still has passages.
+    What a source fails to list stays as it is held. A document whose last day is before `now` is
+    changed while it still has passages.
+
+    Args:
+        listings: of each source.
+        held: documents by id.
+        embedder: its fingerprint.
+        now: with its time zone; None: the present.
+        earlier: what failed before; as long as it is of no use, it is not tried again.
+        listed_sources: only documents of these are removed; None: of any.
     """
-    today = today or datetime.now(UTC).date()
+    now = now or datetime.now(UTC)
     items, failures = _unique(listings)
-    added, changed, unchanged = [], [], []
+    tried = {failure.uri: failure for failure in earlier if failure.shape}
+    added: list[Listed] = []
+    changed: list[Listed] = []
+    unchanged: list[Listed] = []
+    failing: list[Failure] = []
     for item in items:
-        document = held.get(item.id)
-        if document is None:
-            added.append(item)
-        elif _holds(document, item, embedder, today):
+        document, failure = held.get(item.id), tried.get(item.id)
+        shape = shaped_hash(item.stamp, item.labels, embedder)
+        if document is not None and _holds(document, shape, now.date()):
             unchanged.append(item)
+        elif failure is not None and failure.holds(shape, now):
+            failing.append(failure)
         else:
-            changed.append(item)
+            (added if document is None else changed).append(item)
     listed = {item.id for item in items}
-    gone = () if keeps_rest else (id_ for id_ in held if id_ not in listed)
-    removed = (id_ for id_ in gone if not _is_unknown(id_, failures))
+    gone = [document for id_, document in held.items() if id_ not in listed]
+    stays = [d for d in gone if listed_sources is not None and d.source not in listed_sources]
+    staying = {document.id for document in stays}
+    lost = [d for d in gone if d.id not in staying and not _is_unknown(d.id, failures)]
     return Plan(
-        tuple(added), tuple(changed), tuple(unchanged), tuple(sorted(removed)), tuple(failures)
+        added=tuple(added),
+        changed=tuple(changed),
+        unchanged=tuple(unchanged),
+        removed=tuple(sorted(document.id for document in lost)),
+        failures=tuple(failures),
+        moved=_moved(added, lost, embedder),
+        failing=tuple(failing),
+        kept=len(stays),
     )
 
 
-def _holds(document: Document, item: Listed, embedder: str, today: date) -> bool:
-    is_same = document.content_hash == shaped_hash(item.stamp, item.labels, embedder)
+def _moved(
+    added: Sequence[Listed], lost: Sequence[Document], embedder: str
+) -> tuple[tuple[str, str], ...]:
+    """Return old and new id of documents that have another name now.
+
+    Where several have the same content nobody can tell which is which.
+    """
+    olds = _by_shape((d.source, d.content_hash, d.id) for d in lost)
+    news = _by_shape(
+        (item.source.name, shaped_hash(item.stamp, item.labels, embedder), item.id)
+        for item in (added if lost else ())
+    )
+    pairs = [
+        (olds[shape][0], ids[0])
+        for shape, ids in news.items()
+        if len(ids) == 1 == len(olds.get(shape, ()))
+    ]
+    return tuple(sorted(pairs))
+
+
+def _by_shape(rows: Iterable[tuple[str, str, str]]) -> dict[tuple[str, str], list[str]]:
+    found: dict[tuple[str, str], list[str]] = {}
+    for source, shape, document_id in rows:
+        found.setdefault((source, shape), []).append(document_id)
+    return found
+
+
+def _holds(document: Document, shape: str, today: date) -> bool:
+    is_same = document.content_hash == shape
     return is_same and not (document.chunk_ids and document.is_expired(today))
 
 

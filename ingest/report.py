@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from knowledge.releases import Failure
+from knowledge.failures import Failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,9 @@ class Report:
     embedded: int = 0
     reused: int = 0
     failures: tuple[Failure, ...] = ()
+    notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by document id
+    moved: tuple[tuple[str, str], ...] = ()  # old and new id of some added and removed ones
+    overrides: tuple[str, ...] = ()  # what was suspicious, and went on all the same
     seconds: float = 0.0
 
     @property
@@ -43,6 +47,8 @@ class Report:
     def summary(self) -> str:
         """Return one line for a person."""
         counts = ", ".join(f"{count:,} {name}" for name, count in asdict(self.documents).items())
+        if self.moved:
+            counts += f" ({len(self.moved):,} of them only moved)"
         what = f"release {self.release} is current" if self.release else "nothing was promoted"
         news = "" if self.promoted or not self.release else ", as before"
         return (
@@ -51,12 +57,27 @@ class Report:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return the public form."""
+        """Return the public form; notes and overrides are in it where there are some."""
+        notes = [{"uri": uri, "notes": list(notes)} for uri, notes in self.notes.items()]
+        rare = {"notes": notes, "overrides": list(self.overrides)}
         return {
             "release": self.release,
             "promoted": self.promoted,
             "documents": asdict(self.documents),
             "chunks": {"total": self.chunks, "embedded": self.embedded, "reused": self.reused},
-            "failures": [asdict(failure) for failure in self.failures],
+            "failures": [{"uri": f.uri, "reason": f.reason} for f in self.failures],
             "seconds": round(self.seconds, 3),
+            **{name: rows for name, rows in rare.items() if rows},
         }
+
+
+def failure_json(failure: Failure) -> dict[str, Any]:
+    """Return the public form of a failure."""
+    return {
+        "uri": failure.uri,
+        "reason": failure.reason,
+        "transient": failure.is_transient,
+        "since": failure.since or None,
+        "tries": failure.tries,
+        "retry_at": failure.retry_at or None,
+    }

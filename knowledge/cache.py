@@ -6,7 +6,7 @@ import logging
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -112,6 +112,31 @@ class EmbeddingCache:
             )
             select = f"SELECT text_hash, vector FROM embeddings WHERE {where}"  # noqa: S608
             return self._database.execute(select, key).fetchall()
+
+
+def known_texts(path: Path, fingerprint: str, text_hashes: Sequence[str]) -> set[str]:
+    """Return those text hashes whose vectors a cache has, and write nothing.
+
+    A cache that is missing or cannot be read has none.
+    """
+    found: set[str] = set()
+    try:
+        database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    except sqlite3.Error:
+        return found
+    with closing(database):
+        for at in range(0, len(text_hashes), _BATCH):
+            batch = text_hashes[at : at + _BATCH]
+            marks = ", ".join("?" * len(batch))
+            select = (
+                "SELECT text_hash FROM embeddings WHERE fingerprint = ?"  # noqa: S608
+                f" AND text_hash IN ({marks})"
+            )
+            try:
+                found |= {row[0] for row in database.execute(select, (fingerprint, *batch))}
+            except sqlite3.Error:
+                return set()
+    return found
 
 
 class CachedEmbedder:

@@ -12,17 +12,18 @@ import os
 import secrets
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
+from knowledge import failures as failing
 from knowledge.building import ReleaseBuilder, check, disagreement, sample
-from knowledge.cache import CachedEmbedder, EmbeddingCache
+from knowledge.cache import CachedEmbedder, EmbeddingCache, known_texts
 from knowledge.embedder import Embedder
 from knowledge.errors import ReleaseNotFound, StoreBusy, StoreDamaged
+from knowledge.failures import Failure
 from knowledge.files import disk_errors, write_whole
 from knowledge.keywords import KeywordIndex
 from knowledge.manifest import Release, from_json
@@ -35,15 +36,8 @@ __all__ = ["Failure", "OpenRelease", "Release", "ReleaseBuilder", "ReleaseStore"
 log = logging.getLogger(__name__)
 
 KEPT_RELEASES = 5
+_EMBEDDINGS = "embeddings.sqlite"
 _CHURN = 0.5  # removed chunks, as a share of all, at which indexes are built anew
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A document that the last sync could not take in."""
-
-    uri: str
-    reason: str
 
 
 class OpenRelease:
@@ -283,22 +277,40 @@ class ReleaseStore:
             self._shelf.point([release_id, *history][:KEPT_RELEASES])
         return release
 
+    def embedded(self, fingerprint: str, text_hashes: Sequence[str]) -> set[str]:
+        """Return those of the hashes of texts that need no embedding any more."""
+        return known_texts(self._home / _EMBEDDINGS, fingerprint, text_hashes)
+
     def failures(self) -> list[Failure]:
         """Return the documents that the last sync could not take in."""
         path = self._home / "failures.json"
         try:
-            return [Failure(**row) for row in json.loads(path.read_text(encoding="utf-8"))]
+            return failing.from_json(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return []
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError) as error:
             log.warning("%s cannot be read (%r); the next sync writes it anew", path, error)
             return []
 
     def record_failures(self, failures: Sequence[Failure]) -> None:
         """Keep the documents that a sync could not take in, in place of the last ones."""
-        path = self._home / "failures.json"
-        with disk_errors(path):
-            write_whole(path, json.dumps([asdict(failure) for failure in failures], indent=1))
+        self._record("failures.json", failing.to_json(failures))
+
+    def notes(self) -> dict[str, tuple[str, ...]]:
+        """Return by document id what of it was left out or could not be read."""
+        path = self._home / "notes.json"
+        try:
+            rows = json.loads(path.read_text(encoding="utf-8"))
+            return {str(id_): tuple(map(str, notes)) for id_, notes in rows.items()}
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, TypeError, AttributeError) as error:
+            log.warning("%s cannot be read (%r); its notes are lost", path, error)
+            return {}
+
+    def record_notes(self, notes: Mapping[str, Sequence[str]]) -> None:
+        """Keep what was left out of documents, by document id, in place of the last notes."""
+        self._record("notes.json", json.dumps(notes, indent=1, sort_keys=True))
 
     def close(self) -> None:
         """Let go of connections; a later call opens them again."""
@@ -326,7 +338,7 @@ class ReleaseStore:
             churn=parent.churn if parent else 0,
         )
         with ExitStack() as stack:
-            cache = stack.enter_context(EmbeddingCache(self._home / "embeddings.sqlite"))
+            cache = stack.enter_context(EmbeddingCache(self._home / _EMBEDDINGS))
             cache.prune()
             source = None
             if parent is not None and release.rebuilt:
@@ -343,6 +355,17 @@ class ReleaseStore:
                 source=source,
                 resources=stack.pop_all(),
             )
+
+    def _record(self, name: str, text: str) -> None:
+        """Write a file of the home, unless it holds just that."""
+        path = self._home / name
+        with disk_errors(path):
+            try:
+                if path.read_text(encoding="utf-8") == text:
+                    return
+            except (FileNotFoundError, UnicodeDecodeError):
+                pass
+            write_whole(path, text)
 
     def _count(self, release_id: str, step: int) -> None:
         with self._counting:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from knowledge.documents import PUBLIC
-from knowledge.releases import Failure
+from knowledge.failures import Failure
 
 if TYPE_CHECKING:
     from ingest.config import SourceSettings

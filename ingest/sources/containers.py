@@ -24,7 +24,7 @@ from ingest.sources.exports import NotionName, is_notion, is_part, notion_page, 
 from ingest.sources.names import ending_of, printable, why_no_document, why_no_folder
 from ingest.sources.tree import check_size
 from knowledge.documents import content_hash
-from knowledge.releases import Failure
+from knowledge.failures import Failure
 
 _LARGE = 200 * 1024 * 1024  # bytes; read member by member, or line by line
 _LIMITS = {

@@ -30,7 +30,7 @@ from ingest.sources.state import SourceState
 from ingest.sources.tree import Found, Tree, reason
 from knowledge.documents import content_hash
 from knowledge.errors import StoreUnavailable
-from knowledge.releases import Failure
+from knowledge.failures import Failure
 
 ENDINGS = DOCUMENTS | containers.ENDINGS
 # What is remembered of files holds for one way of reading them.

@@ -31,8 +31,8 @@ from ingest.sources.base import MAX_DOCUMENT_BYTES, About, Labels, Listed, Listi
 from ingest.sources.names import ending_of, printable, why_no_document, why_no_folder
 from ingest.sources.web import quarter_hour, rules_of
 from knowledge.documents import content_hash
+from knowledge.failures import Failure
 from knowledge.files import disk_errors
-from knowledge.releases import Failure
 
 _OLDEST_GIT = (2, 37)  # the first to be told which address a host is at
 _DEPTH = 200  # commits that are fetched, to tell when a document was changed last

@@ -40,13 +40,24 @@ def open_sources(
 ) -> list[Source]:
     """Return the given sources, or the configured ones where none is given.
 
-    A given path that is a configured source, or lies in one, takes its labels, so that naming a
-    staff folder by hand never publishes it; so does a given address that is a configured one.
     `base_url` wins over the configured one, and `allow_private` is added to it. `home` is where
     sources keep what they remember.
 
     Raises:
         SourceUnusable: one of them does not exist or is of no known kind, or there is none at all.
+    """
+    settings = settings_of(given, configured)
+    return [_open(_allowing(source, allow_private), base_url, home) for source in settings]
+
+
+def settings_of(given: Sequence[str], configured: Sequence[SourceSettings]) -> list[SourceSettings]:
+    """Return the settings of the sources that `open_sources` opens, in its order.
+
+    A given path that is a configured source, or lies in one, takes its labels, so that naming a
+    staff folder by hand never publishes it; so does a given address that is a configured one.
+
+    Raises:
+        SourceUnusable: there is none, or one is no address.
     """
     names = dict.fromkeys(given or [source.place for source in configured])
     if not names:
@@ -54,8 +65,12 @@ def open_sources(
             "no SOURCE given, and none in supportbot.toml; name a file, a folder or an address, or"
             ' add [[sources]] with path = "docs" to the file'
         )
-    settings = [_settings_of(name, configured) for name in names]
-    return [_open(_allowing(each, allow_private), base_url, home) for each in settings]
+    return [_settings_of(name, configured) for name in names]
+
+
+def kind_of(source: SourceSettings) -> str:
+    """Return the kind of a source, as it is set or as its path or address tells."""
+    return source.kind or _kind_of(source.place)
 
 
 def _allowing(
@@ -65,7 +80,7 @@ def _allowing(
 
 
 def _open(source: SourceSettings, base_url: str, home: Path) -> Source:
-    kind = source.kind or _kind_of(source.place)
+    kind = kind_of(source)
     module = _SOURCES.get(kind)
     if module is None:
         raise SourceUnusable(f"{source.place}: sources of kind {kind!r} cannot be read")

@@ -11,7 +11,7 @@ from ingest.parsers import ENDINGS
 from ingest.sources.base import Labels
 from ingest.sources.visits import POLITE, Manners, Visits
 from ingest.sources.web import WebSource
-from knowledge.releases import Failure
+from knowledge.failures import Failure
 
 
 def open_source(

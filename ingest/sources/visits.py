@@ -24,7 +24,7 @@ from ingest.sources.media import as_utf8, ending_of
 from ingest.sources.pace import Pace
 from ingest.sources.spool import Spool
 from knowledge.documents import content_hash
-from knowledge.releases import Failure
+from knowledge.failures import Failure
 
 _GONE = (404, 410)
 _ENOUGH = 8  # failures in a row after which a site counts as down

@@ -34,7 +34,7 @@ class Recorder:
     def note(self, text: str) -> None:
         self.notes.append(text)
 
-    def step(self, what: str, done: int, total: int) -> None:
+    def step(self, what: str, done: int, total: int, current: str = "") -> None:
         self.steps.append((done, total))
 
 
@@ -59,8 +59,8 @@ class Base:
     def source(self, path: Path | None = None, labels: Labels | None = None) -> FileSource:
         return FileSource(str(path or self.docs), labels or Labels())
 
-    def sync(self, allow_empty: bool = False) -> Report:
-        return self.pipeline.sync([self.source()], allow_empty)
+    def sync(self, allow_loss: bool = False) -> Report:
+        return self.pipeline.sync([self.source()], allow_loss)
 
     def chunks(self, audience: str | None = None) -> dict[str, Chunk]:
         """Return every passage that the audience may find, by its text."""
@@ -187,10 +187,10 @@ def test_a_source_that_lost_all_its_documents_is_not_believed(base: Base) -> Non
     base.sync()
     for path in list(base.docs.rglob("*.*")):
         path.unlink()
-    with pytest.raises(SyncRefused, match="--allow-empty"):
+    with pytest.raises(SyncRefused, match="--allow-loss"):
         base.sync()
     assert len(base.chunks()) == 4
-    assert counts(base.sync(allow_empty=True)) == (0, 0, 3, 0, 0)
+    assert counts(base.sync(allow_loss=True)) == (0, 0, 3, 0, 0)
     assert base.chunks() == {}
 
 
@@ -208,7 +208,7 @@ def test_one_of_two_sources_that_lost_all_is_not_believed_either(base: Base) -> 
 def test_a_first_sync_that_finds_nothing_says_what_can_be_read(base: Base) -> None:
     empty = base.docs.parent / "empty"
     empty.mkdir()
-    with pytest.raises(SyncRefused, match="Markdown, HTML and plain text"):
+    with pytest.raises(SyncRefused, match=r"\.html"):
         base.pipeline.sync([base.source(empty)])
 
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -55,7 +55,7 @@ def test_another_embedder_changes_every_document(docs: FileSource) -> None:
 
 
 def test_adding_removes_nothing(docs: FileSource) -> None:
-    plan = diff([listed(docs, a="1")], held(b="2"), "model", keeps_rest=True)
+    plan = diff([listed(docs, a="1")], held(b="2"), "model", listed_sources=())
     assert plan.removed == ()
 
 
@@ -84,8 +84,8 @@ def test_the_second_document_of_an_id_is_a_failure_that_names_both_sources(
 def test_a_document_past_its_last_day_changes_once(docs: FileSource) -> None:
     last = {"a": replace(held(a="1")["a"], valid_until="2026-01-31", chunk_ids=("c",))}
     listing = [listed(docs, a="1")]
-    assert diff(listing, last, "model", today=date(2026, 1, 31)).is_empty
-    plan = diff(listing, last, "model", today=date(2026, 2, 1))
+    assert diff(listing, last, "model", now=datetime(2026, 1, 31, tzinfo=UTC)).is_empty
+    plan = diff(listing, last, "model", now=datetime(2026, 2, 1, tzinfo=UTC))
     assert [item.id for item in plan.changed] == ["a"]
     gone = {"a": replace(last["a"], chunk_ids=())}
-    assert diff(listing, gone, "model", today=date(2026, 2, 1)).is_empty
+    assert diff(listing, gone, "model", now=datetime(2026, 2, 1, tzinfo=UTC)).is_empty
