@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from ingest.plan import Unlisted
 from ingest.sources.base import Listing, Source
 from knowledge.documents import Document
 
@@ -22,17 +23,19 @@ def losses(
     before = Counter(document.source for document in held.values())
     found = []
     for source, listing in listed:
-        was, now = before[source.name], len(listing.items)
-        if listing.failures:  # what cannot be listed stays in any case
-            continue
+        was, now = before[source.name], len(listing.items) + _kept(source, listing, held)
+        there = f"and {was:,} of the current release are from there"
         if was and not now:
-            found.append(
-                f"{source.name} lists no document any more, and {was:,} of the current release are"
-                " from there"
-            )
+            found.append(f"{source.name} lists no document any more, {there}")
         elif was >= _FEW and now < _LEAST * was:
-            found.append(
-                f"{source.name} lists {now:,} documents now, and {was:,} of the current release are"
-                " from there"
-            )
+            found.append(f"{source.name} has only {now:,} documents now, {there}")
     return tuple(found)
+
+
+def _kept(source: Source, listing: Listing, held: Mapping[str, Document]) -> int:
+    """Return how many documents stay because the source cannot tell whether they are there."""
+    if not listing.failures:
+        return 0
+    unlisted, listed = Unlisted(listing.failures), {item.id for item in listing.items}
+    ours = (document.id for document in held.values() if document.source == source.name)
+    return sum(id_ in unlisted and id_ not in listed for id_ in ours)

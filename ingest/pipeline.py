@@ -91,6 +91,15 @@ class _Tally:
     notes: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class _Built:
+    """A whole release that is not current yet, and what it took."""
+
+    release: Release
+    embedded: int
+    reused: int
+
+
 class Pipeline:
     """Brings documents into a store; one run at a time, in all processes.
 
@@ -244,7 +253,7 @@ class Pipeline:
         everything = tuple(source.name for source in order.sources)
         overrides = losses(found.listed, held)
         if overrides and not order.allows_loss:
-            raise _refusal(overrides[0])
+            raise _refusal(overrides)
         if found.is_empty and not found.unlisted and not order.allows_loss:
             raise _nothing_found(order.sources, held)
         for override in overrides:
@@ -305,10 +314,20 @@ class Pipeline:
 
     def _carry_out(self, task: _Task) -> Report:
         tally = _Tally(failures=list(task.plan.failures))
-        if task.plan.is_empty:
-            return self._end_unpromoted(task, tally)
+        built = None if task.plan.is_empty else self._build(task, tally)
+        if built is None:
+            self._record(task, tally, _documents(task.current))
+            return self._report(task, tally, None)
+        self._store.verify(built.release.id, self._embedder)
+        # Before the promotion, so that a full disk cannot fail a run that has promoted.
+        self._record(task, tally, built.release.documents)
+        self._store.promote(built.release.id)
+        return self._report(task, tally, built)
+
+    def _build(self, task: _Task, tally: _Tally) -> _Built | None:
+        """Build the release; None: no document came of it, and none has gone."""
         with Workers() as workers:
-            outcomes = workers.parsed(task.plan.outdated)  # begins at once, beside what follows
+            outcomes = workers.parsed(task.plan.outdated)  # they begin while the indexes open
             with self._store.begin(
                 embedder=self._embedder,
                 chunker=CHUNKER,
@@ -321,14 +340,9 @@ class Pipeline:
                 self._put_all(builder, outcomes, len(task.plan.outdated), tally)
                 workers.close()
                 if not (tally.put or tally.removed):
-                    return self._end_unpromoted(task, tally)
+                    return None
                 self._progress.note("writing the indexes")
-                release = builder.finish()
-        self._store.verify(release.id, self._embedder)
-        # Before the promotion, so that a full disk cannot fail a run that has promoted.
-        self._record(task, tally, release.documents)
-        self._store.promote(release.id)
-        return self._report(task, tally, release, builder.embedded, builder.reused)
+                return _Built(builder.finish(), builder.embedded, builder.reused)
 
     def _put_all(
         self,
@@ -378,10 +392,6 @@ class Pipeline:
             raise ParseFailed("it holds no text that could be found")
         return replace(document, chunk_ids=tuple(chunk.id for chunk in chunks)), chunks
 
-    def _end_unpromoted(self, task: _Task, tally: _Tally) -> Report:
-        self._record(task, tally, _documents(task.current))
-        return self._report(task, tally, None)
-
     def _record(self, task: _Task, tally: _Tally, documents: Collection[str]) -> None:
         """Keep failures and notes for `status`; those of what this run left alone stay."""
         earlier = self._store.failures()
@@ -405,20 +415,13 @@ class Pipeline:
         notes = {**self._store.notes(), **tally.notes}
         self._store.record_notes({id_: n for id_, n in notes.items() if n and id_ in documents})
 
-    def _report(
-        self,
-        task: _Task,
-        tally: _Tally,
-        promoted: Release | None,
-        embedded: int = 0,
-        reused: int | None = None,
-    ) -> Report:
-        release = promoted or task.current
+    def _report(self, task: _Task, tally: _Tally, built: _Built | None) -> Report:
+        release = built.release if built else task.current
         total = release.chunk_count if release else 0
         plan = task.plan
         return Report(
             release=release.id if release else None,
-            promoted=promoted is not None,
+            promoted=built is not None,
             documents=Counts(
                 added=sum(item.id in tally.put for item in plan.added),
                 changed=sum(item.id in tally.put for item in plan.changed),
@@ -427,8 +430,8 @@ class Pipeline:
                 failed=len(tally.failures),
             ),
             chunks=total,
-            embedded=embedded,
-            reused=total if reused is None else reused,
+            embedded=built.embedded if built else 0,
+            reused=built.reused if built else total,
             failures=tuple(tally.failures),
             notes={id_: notes for id_, notes in tally.notes.items() if notes},
             moved=plan.moved,
@@ -451,10 +454,10 @@ def _failure_of_source(source: Source, error: SourceUnusable) -> Failure:
     return Failure(source.name, f"cannot be listed: {reason}", True, source.name)
 
 
-def _refusal(loss: str) -> SyncRefused:
+def _refusal(signs: Sequence[str]) -> SyncRefused:
     return SyncRefused(
-        f"{loss}; look whether it is the right place, or give --allow-loss to remove what is gone."
-        " Nothing was changed"
+        f"{'; '.join(signs)}; look whether it is the right place, or give --allow-loss to remove"
+        " what is gone. Nothing was changed"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
@@ -123,8 +124,8 @@ def diff(
     listed = {item.id for item in items}
     gone = [document for id_, document in held.items() if id_ not in listed]
     stays = [d for d in gone if listed_sources is not None and d.source not in listed_sources]
-    staying = {document.id for document in stays}
-    lost = [d for d in gone if d.id not in staying and not _is_unknown(d.id, failures)]
+    staying, unlisted = {document.id for document in stays}, Unlisted(failures)
+    lost = [d for d in gone if d.id not in staying and d.id not in unlisted]
     return Plan(
         added=tuple(added),
         changed=tuple(changed),
@@ -182,10 +183,18 @@ def _unique(listings: Sequence[Listing]) -> tuple[list[Listed], list[Failure]]:
     return list(first.values()), failures
 
 
-def _is_unknown(document_id: str, failures: Sequence[Failure]) -> bool:
-    """Tell whether a document, or the folder or file that it is in, could not be listed."""
-    return any(
-        document_id == failure.uri
-        or document_id.startswith((failure.uri.rstrip("/") + "/", failure.uri + "#"))
-        for failure in failures
-    )
+class Unlisted:
+    """The documents that sources could not list, of which nobody knows whether they are there.
+
+    They are those that failed themselves, and those in a folder or a file that did.
+    """
+
+    def __init__(self, failures: Iterable[Failure]) -> None:
+        self._uris = {failure.uri for failure in failures}
+
+    def __contains__(self, document_id: str) -> bool:
+        places = re.finditer("[/#]", document_id)
+        return document_id in self._uris or any(
+            {document_id[: place.start()], document_id[: place.end()]} & self._uris
+            for place in places
+        )

@@ -5,6 +5,8 @@ import shutil
 import threading
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +14,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ingest.errors import DocumentUnknown, SyncRefused
+from ingest.errors import DocumentUnknown, ParseFailed, SourceUnusable, SyncRefused
 from ingest.pipeline import Pipeline
 from ingest.report import Counts, Report
-from ingest.sources.base import Labels
+from ingest.sources.base import Labels, Listing
 from ingest.sources.files import FileSource
 from knowledge.documents import Chunk, Scope, content_hash
 from knowledge.errors import StoreBusy, StoreDamaged
+from knowledge.failures import Failure
 from knowledge.releases import ReleaseStore
 from knowledge.vectors import edit_vectors, seal
 from tests.fakes import HashEmbedder
+from tests.ingest.shelf import Shelf, Trap, Unreachable
 
 
 class Recorder:
@@ -469,3 +473,181 @@ def test_a_release_that_knows_no_last_days_yet_is_read(base: Base) -> None:
     content["sha256"] = content_hash(json.dumps(content["release"], sort_keys=True))
     path.write_text(json.dumps(content))
     assert base.sync().documents == Counts(unchanged=3)
+
+
+def many(count: int, text: str = "Text") -> Shelf:
+    return Shelf(**{f"d{n:03}": f"{text} {n}." for n in range(count)})
+
+
+def without(shelf: Shelf, count: int) -> Shelf:
+    left = dict(list(shelf.texts.items())[count:])
+    return Shelf(shelf.name, **left)
+
+
+def test_a_permanent_failure_is_listed_but_not_parsed_again_until_it_changes(base: Base) -> None:
+    shelf = Shelf(a="A.", b="---\ntitle: [\n---\nx")
+    base.pipeline.sync([shelf])
+    [first] = base.store.failures()
+    shelf.was_read.clear()
+    report = base.pipeline.sync([shelf])
+    assert (report.exit_code, counts(report), shelf.was_read) == (3, (0, 0, 0, 1, 1), [])
+    assert report.failures == (first,) == tuple(base.store.failures())
+    shelf.texts["b"] = "Mended."
+    assert base.pipeline.sync([shelf]).exit_code == 0
+    assert base.store.failures() == []
+
+
+def test_a_permanent_failure_is_tried_again_on_request(base: Base) -> None:
+    shelf = Shelf(a="A.", b=ParseFailed("broken"))
+    since = base.pipeline.sync([shelf]).failures[0].since
+    [again] = base.pipeline.sync([shelf], retries=True).failures
+    assert (again.tries, again.since, shelf.was_read) == (2, since, ["a", "b", "b"])
+
+
+def test_a_transient_failure_is_tried_again_after_a_while_and_more_and_more_rarely(
+    base: Base,
+) -> None:
+    shelf = Shelf(a="A.", b=Unreachable("no answer"))
+    waits = []
+    for tries in range(1, 14):
+        [failure] = base.pipeline.sync([shelf]).failures
+        [waiting] = base.pipeline.sync([shelf]).failures
+        assert waiting == failure
+        assert (failure.tries, shelf.was_read.count("b")) == (tries, tries)
+        retry_at = datetime.fromisoformat(failure.retry_at)
+        waits.append(round((retry_at - datetime.now(UTC)) / timedelta(minutes=1)))
+        past = datetime.now(UTC) - timedelta(seconds=1)
+        base.store.record_failures([replace(failure, retry_at=past.isoformat())])
+    assert waits[:4] == [1, 2, 4, 8]
+    assert waits[-2:] == [1440, 1440]
+    shelf.texts["b"] = Unreachable("another answer")  # what changed is tried at once
+    assert base.pipeline.sync([shelf]).failures[0].reason == "another answer"
+
+
+def test_the_last_good_version_of_what_is_not_tried_stays(base: Base) -> None:
+    shelf = Shelf(a="A.", b="B.")
+    base.pipeline.sync([shelf])
+    shelf.texts |= {"a": "A 2.", "b": Unreachable("no answer")}
+    for _ in range(2):
+        base.pipeline.sync([shelf])
+        assert set(base.chunks()) == {"A 2.", "B."}
+
+
+def test_an_emptied_document_is_emptied_again_after_a_rollback(base: Base) -> None:
+    shelf = Shelf(a="A.", b="B.")
+    base.pipeline.sync([shelf])
+    shelf.texts["b"] = " "
+    base.pipeline.sync([shelf])
+    base.store.rollback()
+    base.pipeline.sync([shelf])
+    assert set(base.chunks()) == {"A."}
+
+
+def test_a_document_that_kills_its_parser_fails_alone(base: Base) -> None:
+    report = base.pipeline.sync([Shelf(a="A.", b=Trap("abort"), c="C.")])
+    assert [(f.uri, f.reason) for f in report.failures] == [("b", "its parser crashed (SIGABRT)")]
+    assert set(base.chunks()) == {"A.", "C."}
+
+
+def test_failures_of_an_older_version_are_read(base: Base) -> None:
+    base.home.mkdir()
+    path = base.home / "failures.json"
+    path.write_text('[{"uri": "a.md", "reason": "old", "colour": "of a newer one"}]')
+    assert base.store.failures() == [Failure("a.md", "old")]
+
+
+def test_notes_stay_until_their_document_changes_or_goes(base: Base) -> None:
+    base.sync()
+    base.store.record_notes({"a.md": ("page 3 is a picture",), "b.html": ("x",), "gone": ("y",)})
+    base.write("b.html", "<title>Bananas</title><p>Bananas are long.")
+    base.sync()
+    assert base.store.notes() == {"a.md": ("page 3 is a picture",)}
+
+
+def test_a_plan_shows_a_renamed_document_as_moved(base: Base) -> None:
+    base.sync()
+    (base.docs / "a.md").rename(base.docs / "renamed.md")
+    plan = base.pipeline.plan([base.source()])
+    assert plan.moved == (("a.md", "renamed.md"),)
+    assert base.pipeline.weigh(plan).to_embed == 0
+    assert base.sync().moved == (("a.md", "renamed.md"),)
+
+
+def test_a_plan_shows_passages_and_what_is_to_be_embedded(base: Base) -> None:
+    base.sync()
+    before = {path: path.stat().st_mtime_ns for path in base.home.rglob("*")}
+    base.write("a.md", "# Apples\n\nApples are red.\n\n## Price\n\nThey cost 4 EUR.")
+    base.write("new.md", "# Bananas\n\nBananas are yellow.")  # in the words of b.html
+    base.write("bad.md", "---\ntitle: [\n---\nx")
+    (base.docs / "sub" / "c.txt").unlink()
+    work = base.pipeline.weigh(base.pipeline.plan([base.source()]))
+    assert (work.added, work.removed, work.unchanged, work.to_embed) == (2, 2, 2, 1)
+    assert [failure.uri for failure in work.failures] == ["bad.md"]
+    kept = {path: time for path, time in before.items() if path.is_file()}
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+    report = base.sync()
+    assert (report.chunks, report.embedded) == (4, 1)
+
+
+def test_a_source_that_lost_most_of_its_documents_is_not_believed(base: Base) -> None:
+    shelf = many(40)
+    base.pipeline.sync([shelf])
+    fewer = without(shelf, 21)
+    with pytest.raises(SyncRefused, match="shelf has only 19 documents now, and 40 of"):
+        base.pipeline.sync([fewer])
+    report = base.pipeline.sync([fewer], allow_loss=True)
+    assert counts(report) == (0, 0, 21, 19, 0)
+    assert "has only 19 documents" in report.to_json()["overrides"][0]
+
+
+def test_half_of_the_documents_or_a_few_may_go(base: Base) -> None:
+    for count, gone in ((40, 20), (19, 18)):
+        shelf = many(count)
+        base.pipeline.sync([shelf], allow_loss=True)
+        assert base.pipeline.sync([without(shelf, gone)]).documents.removed == gone
+
+
+def test_a_source_that_cannot_be_listed_keeps_its_documents_and_the_rest_goes_on(
+    base: Base,
+) -> None:
+    one, two = Shelf("one", a="A."), Shelf("two", b="B.")
+    base.pipeline.sync([one, two])
+    two.error = SourceUnusable("two: no answer")
+    one.texts["a"] = "A 2."
+    report = base.pipeline.sync([one, two])
+    assert (report.exit_code, counts(report)) == (3, (0, 1, 0, 1, 1))
+    assert [(f.uri, f.reason) for f in report.failures] == [("two", "cannot be listed: no answer")]
+    assert set(base.chunks()) == {"A 2.", "B."}
+    one.error = two.error
+    with pytest.raises(SourceUnusable, match="no answer"):
+        base.pipeline.sync([one, two])
+
+
+def test_a_damaged_release_is_not_built_anew_while_a_source_cannot_be_listed(base: Base) -> None:
+    one, two = Shelf("one", a="A."), Shelf("two", b="B.")
+    release = base.pipeline.sync([one, two]).release
+    (base.home / "releases" / str(release) / "manifest.json").write_text("{")
+    two.error = SourceUnusable("two: no answer")
+    base.pipeline = Pipeline(ReleaseStore(base.home), base.embedder)
+    with pytest.raises(SourceUnusable):
+        base.pipeline.sync([one, two])
+    assert base.store.current_id() == release
+
+
+def test_only_the_sources_that_are_due_are_listed(base: Base) -> None:
+    one, two = Shelf("one", a="A.", x="X."), Shelf("two", b="B.")
+    base.pipeline.sync([one, two])
+    del one.texts["x"]
+    del two.texts["b"]
+    report = base.pipeline.sync([one, two], due={"one"})
+    assert counts(report) == (0, 0, 1, 2, 0)
+    assert set(base.chunks()) == {"A.", "B."}
+
+
+def test_every_failure_is_shown_once(base: Base) -> None:
+    class Doubled(FileSource):
+        def list(self) -> Listing:
+            return replace(super().list(), failures=2 * (Failure("x/", "no permission"),))
+
+    report = base.pipeline.sync([Doubled(str(base.docs), Labels())])
+    assert [failure.uri for failure in report.failures] == ["x/"]

@@ -2,63 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from ingest.errors import DocumentEmpty, ParseFailed, ParseTooSlow
 from ingest.parsers.base import Parsed
-from ingest.sources.base import Labels, Listed, Listing, RawDocument
+from ingest.sources.base import Labels
+from ingest.sources.files import FileSource
 from ingest.workers import Limits, Workers
+from knowledge.documents import content_hash
+from tests.ingest.shelf import Shelf, Trap
 
 ROOT = Path(__file__).parents[2]
 LIMITS = Limits(seconds=20, memory=400 * 1024**2)
-
-
-class Trap(RawDocument):
-    """A document that does something to the process that parses it."""
-
-    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        name, _, argument = self.data.decode().partition(" ")
-        traps: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
-            "abort": (os.abort, ()),
-            "exit": (os._exit, (3,)),
-            "sleep": (time.sleep, (60,)),
-            "spin": (eval, ("sum(iter(int, 1))",)),
-            "fill": (bytearray, (2 * 1024**3,)),
-            "fork": (subprocess.run, (["sh", "-c", f"echo $$ > {argument}; sleep 60; true"],)),
-        }
-        return traps[name]
-
-
-class Shelf:
-    """A source of documents in memory, that remembers what was read."""
-
-    name = "shelf"
-
-    def __init__(self, **texts: str) -> None:
-        self.texts = texts
-        self.was_read: list[str] = []
-
-    def list(self) -> Listing:
-        return Listing(tuple(Listed(id_, self, id_, Labels(), "") for id_ in self.texts))
-
-    def read(self, item: Listed) -> RawDocument:
-        self.was_read.append(item.id)
-        text = self.texts[item.id]
-        if text == "lost":
-            raise ParseFailed("it cannot be read any more")
-        kind = Trap if item.id.startswith("trap") else RawDocument
-        return kind(item.id, self.name, ".md", text.encode(), item.labels)
-
-    def stamp(self) -> str:
-        return ""
 
 
 def outcomes(workers: Workers, shelf: Shelf) -> Iterator[tuple[str, Parsed | ParseFailed]]:
@@ -70,7 +31,7 @@ def outcomes(workers: Workers, shelf: Shelf) -> Iterator[tuple[str, Parsed | Par
 
 
 def test_documents_come_back_parsed_in_order_with_what_they_say() -> None:
-    texts = {f"d{n}": f"---\ntags: [a, b]\naudience: x\n---\n# T{n}\n\nText." for n in range(30)}
+    texts = {f"d{n:02}": f"---\ntags: [a, b]\naudience: x\n---\n# T{n}\n\nText." for n in range(30)}
     with Workers(3, LIMITS) as workers:
         found = list(outcomes(workers, Shelf(**texts)))
     assert [id_ for id_, _ in found] == list(texts)
@@ -79,15 +40,17 @@ def test_documents_come_back_parsed_in_order_with_what_they_say() -> None:
     )
 
 
-def test_the_bytes_are_left_out_and_their_stamp_is_told() -> None:
+def test_the_bytes_are_left_out_and_their_stamp_is_told(tmp_path: Path) -> None:
+    page = tmp_path / "a.md"
+    page.write_text("Text.")
     with Workers(1, LIMITS) as workers:
-        [(_, outcome)] = workers.parsed(Shelf(a="Text.").list().items)
+        [(_, outcome)] = workers.parsed(FileSource(str(page), Labels()).list().items)
         raw, _ = outcome()
-    assert (raw.data, len(raw.stamp)) == (b"", 64)
+    assert (raw.data, raw.stamp) == (b"", content_hash("Text."))
 
 
 def test_what_cannot_be_read_or_parsed_says_why() -> None:
-    shelf = Shelf(a="lost", b=" \n", c="---\ntitle: [\n---\nx")
+    shelf = Shelf(a=ParseFailed("it cannot be read any more"), b=" \n", c="---\ntitle: [\n---\nx")
     with Workers(2, LIMITS) as workers:
         found = dict(outcomes(workers, shelf))
     assert str(found["a"]) == "it cannot be read any more"
@@ -111,7 +74,7 @@ def test_a_document_that_is_too_much_for_its_parser_fails_alone(
     limits = Limits(seconds=5, memory=LIMITS.memory) if is_transient else LIMITS
     began = time.monotonic()
     with Workers(1, limits) as workers:
-        found = dict(outcomes(workers, Shelf(a="A.", trap=trap, b="B.")))
+        found = dict(outcomes(workers, Shelf(a="A.", trap=Trap(trap), b="B.")))
     assert isinstance(found["trap"], ParseFailed)
     assert str(found["trap"]) == reason
     assert isinstance(found["trap"], ParseTooSlow) is is_transient
@@ -128,7 +91,7 @@ def test_only_a_few_documents_are_read_ahead() -> None:
 
 
 def test_large_documents_are_not_read_ahead() -> None:
-    shelf = Shelf(**{f"d{n}": "lost" if n else "x" * 65 * 1024**2 for n in range(9)})
+    shelf = Shelf(**{f"d{n}": ParseFailed("lost") if n else "x" * 65 * 1024**2 for n in range(9)})
     with Workers(2, Limits(memory=1024**3)) as workers:
         coming = outcomes(workers, shelf)
         next(coming)
@@ -138,7 +101,7 @@ def test_large_documents_are_not_read_ahead() -> None:
 def test_closing_ends_what_a_parser_started(tmp_path: Path) -> None:
     mark = tmp_path / "pid"
     workers = Workers(1, LIMITS)
-    coming = workers.parsed(Shelf(trap=f"fork {mark}").list().items)
+    coming = workers.parsed(Shelf(trap=Trap(f"fork {mark}")).list().items)
     pid = started(mark)
     workers.close()
     assert not is_running(pid)
@@ -149,8 +112,8 @@ def test_closing_ends_what_a_parser_started(tmp_path: Path) -> None:
 
 POOL = """
 import sys
-from tests.ingest.test_workers import LIMITS, Shelf, Workers, outcomes
-print(list(outcomes(Workers(1, LIMITS), Shelf(trap="fork " + sys.argv[1]))))
+from tests.ingest.test_workers import LIMITS, Shelf, Trap, Workers, outcomes
+print(list(outcomes(Workers(1, LIMITS), Shelf(trap=Trap("fork " + sys.argv[1])))))
 """
 
 
