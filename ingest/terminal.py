@@ -75,8 +75,9 @@ class _Pace:
         if not done or seconds < _TELLING_SECONDS:
             return "", ""
         rate = done / seconds
-        left = round((total - done) / rate)
-        clock = f"{left // 3600}:{left // 60 % 60:02}:{left % 60:02}".removeprefix("0:")
+        minutes, left = divmod(round((total - done) / rate), 60)
+        hours, minutes = divmod(minutes, 60)
+        clock = f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"
         return f"{rate:.{0 if rate >= 10 else 1}f}/s", f"{clock} left"
 
 

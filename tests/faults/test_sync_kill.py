@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import os
 import random
 import time
 from collections.abc import Iterator
@@ -13,7 +15,8 @@ from knowledge.releases import ReleaseStore
 from tests.servers.forking import ForkedCommands
 from tests.servers.tiny_model import save_tiny_model
 
-ROUNDS = 12
+ROUNDS = int(os.environ.get("SYNC_KILLS", "12"))  # more of them find more, and take their time
+PAIRS = int(os.environ.get("SYNC_PAIRS", "3"))
 Held = dict[str, set[str]]  # texts by document id
 
 
@@ -114,5 +117,46 @@ def test_a_first_sync_that_is_killed_leaves_nothing_half(
         time.sleep(chance.uniform(0, 0.3))
         commands.kill(pid)
         assert ReleaseStore(home).current_id() is None or held(home) == written(docs)
+    assert commands.run("sync", str(docs), "--home", str(home))[0] == 0
+    assert held(home) == written(docs)
+
+
+@pytest.fixture(scope="module")
+def others(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkedCommands]:
+    folder = tmp_path_factory.mktemp("others")
+    model = save_tiny_model(folder / "model")
+    with ForkedCommands(folder, {"SUPPORTBOT_EMBEDDER": str(model)}) as running:
+        yield running
+
+
+def test_two_syncs_at_once_end_as_one_after_the_other(
+    tmp_path: Path, commands: ForkedCommands, others: ForkedCommands
+) -> None:
+    home, docs = tmp_path / "home", tmp_path / "docs"
+    chance = random.Random(9)
+    for version in range(PAIRS):
+        edit(docs, version, chance)
+        words = ("sync", str(docs), "--home", str(home), "--json")
+        for running in (commands, others):
+            running.start(*words)
+        codes = [running.wait() for running in (commands, others)]
+        outputs = [json.loads(running.output.read_text()) for running in (commands, others)]
+        assert sorted(codes) in ([0, 0], [0, 1])
+        assert sum(output.get("promoted", False) for output in outputs) == 1
+        for output in outputs:
+            assert "is syncing" in output.get("error", "is syncing")
+        assert held(home) == written(docs)
+        assert not list((home / "releases").glob(".staging-*"))
+
+
+def test_a_sync_after_a_killed_one_begins_at_once(tmp_path: Path, commands: ForkedCommands) -> None:
+    home, docs = tmp_path / "home", tmp_path / "docs"
+    edit(docs, 0, random.Random(10))
+    pid = commands.start("sync", str(docs), "--home", str(home), "--json")
+    while not (home / "sync.pid").exists():
+        time.sleep(0.005)
+    commands.kill(pid)
+    with ReleaseStore(home).lock():  # which does not wait
+        pass
     assert commands.run("sync", str(docs), "--home", str(home))[0] == 0
     assert held(home) == written(docs)
