@@ -365,8 +365,7 @@ class Pipeline:
                 if item.id in held:
                     builder.remove(item.id)
                     tally.removed.add(item.id)
-                # Tried at each sync, as a rollback may bring back what it said before.
-                tally.failures.append(replace(_failure_of(item, error), shape=""))
+                tally.failures.append(replace(self._failure(item, error), is_empty=True))
             except (ParseFailed, ValueError) as error:  # ValueError: of a parser or tokenizer
                 tally.failures.append(self._failure(item, error))
         for document_id, reason in builder.embed().items():
@@ -446,12 +445,12 @@ def _documents(release: Release | None) -> Mapping[str, Document]:
 
 def _failure_of(item: Listed, error: Exception) -> Failure:
     is_transient = isinstance(error, ParseFailed) and error.is_transient
-    return Failure(item.id, str(error), is_transient, item.source.name)
+    return Failure(item.id, str(error), is_transient, source=item.source.name)
 
 
 def _failure_of_source(source: Source, error: SourceUnusable) -> Failure:
     reason = str(error).removeprefix(f"{source.name}: ")
-    return Failure(source.name, f"cannot be listed: {reason}", True, source.name)
+    return Failure(source.name, f"cannot be listed: {reason}", True, source=source.name)
 
 
 def _refusal(signs: Sequence[str]) -> SyncRefused:

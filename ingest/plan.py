@@ -117,7 +117,7 @@ def diff(
         shape = shaped_hash(item.stamp, item.labels, embedder)
         if document is not None and _holds(document, shape, now.date()):
             unchanged.append(item)
-        elif failure is not None and failure.holds(shape, now):
+        elif failure is not None and failure.holds(shape, document is not None, now):
             failing.append(failure)
         else:
             (added if document is None else changed).append(item)

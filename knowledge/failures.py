@@ -20,6 +20,7 @@ class Failure:
     uri: str
     reason: str
     is_transient: bool = False  # it may well go better at the next try, with nothing changed
+    is_empty: bool = False  # it says nothing any more, so that no earlier version of it stays
     source: str = ""  # the source's name, where it is known
     shape: str = ""  # hash of what was tried, as `Document.content_hash`; "": it is tried each time
     since: str = ""  # when it failed first, ISO 8601, "" where unknown
@@ -38,9 +39,12 @@ class Failure:
             retry_at=(now + wait).isoformat() if self.is_transient else "",
         )
 
-    def holds(self, shape: str, now: datetime) -> bool:
-        """Tell whether a try of a document of this shape is of no use now."""
-        if not self.shape or self.shape != shape:
+    def holds(self, shape: str, is_held: bool, now: datetime) -> bool:
+        """Tell whether a try is of no use now, of a document of this shape.
+
+        `is_held` tells whether a release holds the document; one that is empty must go from there.
+        """
+        if not self.shape or self.shape != shape or (self.is_empty and is_held):
             return False
         return not self.is_transient or now < datetime.fromisoformat(self.retry_at)
 

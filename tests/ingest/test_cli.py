@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,11 @@ from ingest.cli import main
 from ingest.pipeline import Pipeline
 from ingest.sources.base import Labels
 from ingest.sources.files import FileSource
+from knowledge.embedder import load_embedder
+from knowledge.failures import Failure
 from knowledge.releases import ReleaseStore
 from tests.fakes import HashEmbedder
+from tests.servers.tiny_model import save_tiny_model
 
 Captured = pytest.CaptureFixture[str]
 
@@ -191,3 +195,59 @@ def test_an_unexpected_error_is_one_line_with_a_reference(home: Path, capsys: Ca
     code, _, err = run("sync", "a.md", "--quiet", capsys=capsys)
     assert code == 1
     assert len(err.splitlines()) == 1
+
+
+def test_a_plan_counts_passages_and_shows_what_moved(
+    home: Path,
+    releases: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Captured,
+) -> None:
+    monkeypatch.setenv("SUPPORTBOT_EMBEDDER", str(save_tiny_model(tmp_path / "model")))
+    embedder = load_embedder(str(tmp_path / "model"))
+    Pipeline(ReleaseStore(home), embedder).sync([FileSource("docs", Labels())])
+    (tmp_path / "docs" / "a.md").rename(tmp_path / "docs" / "moved.md")
+    (tmp_path / "docs" / "new.md").write_text("# New\n\nMore.")
+    code, out, err = run("plan", "docs", capsys=capsys)
+    assert code == 0
+    assert "add: 1\n  new.md\nchange: 0\nmove: 1\n  a.md -> moved.md\nremove: 0\n" in out
+    assert "passages: 2 to add, 1 to remove, 0 to leave; 1 to embed" in out
+    assert err.count("failed: bad.md: not a text file") == 1
+    plan = json.loads(run("plan", "docs", "--json", capsys=capsys)[1])
+    assert plan["moved"] == [{"from": "a.md", "to": "moved.md"}]
+    assert plan["chunks"] == {"added": 2, "removed": 1, "unchanged": 0, "to_embed": 1}
+    assert plan["documents"] == {
+        "added": 2,
+        "changed": 0,
+        "removed": 1,
+        "unchanged": 0,
+        "failed": 1,
+    }
+
+
+def test_the_status_tells_since_when_a_document_fails_and_what_was_left_out(
+    home: Path, releases: list[str], capsys: Captured
+) -> None:
+    store = ReleaseStore(home)
+    moment = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
+    store.record_failures([Failure("x.md", "no answer", is_transient=True).after(None, moment)])
+    store.record_notes({"a.md": ["page 3 is a picture\x1b[2J"]})
+    status = json.loads(run("status", "--json", capsys=capsys)[1])
+    assert status["failures"] == [
+        {
+            "uri": "x.md",
+            "reason": "no answer",
+            "transient": True,
+            "since": "2026-01-02T03:04:00+00:00",
+            "tries": 1,
+            "retry_at": "2026-01-02T03:05:00+00:00",
+        }
+    ]
+    assert status["notes"] == [{"uri": "a.md", "notes": ["page 3 is a picture\x1b[2J"]}]
+    _, _, err = run("status", capsys=capsys)
+    assert err == (
+        "note: a.md: page 3 is a picture\N{REPLACEMENT CHARACTER}[2J\n"
+        "failed: x.md: no answer (since 2026-01-02 03:04 UTC; tried again after 2026-01-02 03:05"
+        " UTC)\n"
+    )

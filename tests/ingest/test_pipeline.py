@@ -543,6 +543,13 @@ def test_an_emptied_document_is_emptied_again_after_a_rollback(base: Base) -> No
     assert set(base.chunks()) == {"A."}
 
 
+def test_an_empty_document_is_not_read_at_each_sync(base: Base) -> None:
+    shelf = Shelf(a="A.", b=" ")
+    for _ in range(2):
+        assert base.pipeline.sync([shelf]).exit_code == 3
+    assert shelf.was_read == ["a", "b"]
+
+
 def test_a_document_that_kills_its_parser_fails_alone(base: Base) -> None:
     report = base.pipeline.sync([Shelf(a="A.", b=Trap("abort"), c="C.")])
     assert [(f.uri, f.reason) for f in report.failures] == [("b", "its parser crashed (SIGABRT)")]
