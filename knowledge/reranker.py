@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from knowledge.embedder import find_model
 from knowledge.errors import EmbedderUnavailable
+from knowledge.model_folder import find_model
 
 if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder

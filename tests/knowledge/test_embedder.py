@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from knowledge.embedder import SentenceTransformerEmbedder, load_embedder, normalised
+from knowledge.embedder import load_embedder
 from knowledge.errors import EmbedderUnavailable
+from knowledge.model_folder import ModelFolder
 from knowledge.reranker import load_reranker
+from knowledge.sentence_transformer import SentenceTransformerEmbedder, normalised
 from tests.servers.tiny_model import DIMENSION, save_tiny_model
 
 WORDS = ["[UNK]", "[PAD]", "reset", "password", "refund", "days", "the"]
@@ -28,16 +30,16 @@ def test_the_packaged_model_is_found_by_its_names_too() -> None:
     assert load_embedder(None).window == 256
 
 
-def test_cutting_text_into_tokens_needs_no_torch() -> None:
+def test_cutting_text_into_tokens_loads_no_engine() -> None:
     code = """
 import sys
 from knowledge.embedder import load_embedder
 e = load_embedder(None)
-print(e.fingerprint, e.window, len(e.token_offsets("one two three")))
-assert not {"torch", "transformers", "sentence_transformers"} & set(sys.modules)
+print(e.fingerprint, e.window, e.dimension, len(e.token_offsets("one two three")))
+assert not {"onnxruntime", "torch", "transformers", "sentence_transformers"} & set(sys.modules)
 """
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert ran.stdout.split()[1:] == ["256", "3"]
+    assert ran.stdout.split()[1:] == ["256", "384", "3"]
 
 
 def test_a_local_folder_is_loaded(tiny: Path) -> None:
@@ -95,7 +97,7 @@ def test_a_model_without_a_fast_tokenizer_is_a_clear_error(tiny: Path, tmp_path:
 
 
 def test_weights_other_than_the_pinned_ones_are_never_used(tiny: Path) -> None:
-    embedder = SentenceTransformerEmbedder(tiny, sha256="0" * 64)
+    embedder = SentenceTransformerEmbedder(ModelFolder(tiny, sha256="0" * 64))
     for _ in range(2):
         with pytest.raises(EmbedderUnavailable, match="not the pinned file"):
             embedder.embed_query("reset")
