@@ -78,16 +78,6 @@ def test_token_spans_cover_the_text_in_order_and_are_never_cut(embedder: Embedde
     assert all(text[n].isspace() for n in range(len(text)) if n not in covered)
 
 
-def test_a_text_that_says_nothing_is_a_vector_or_a_clear_error(embedder: Embedder) -> None:
-    for text in ("", " \n"):
-        try:
-            vector = embedder.embed_query(text)
-        except ValueError as error:
-            assert "zero" in str(error)
-        else:
-            assert np.linalg.norm(vector) == pytest.approx(1.0, abs=1e-5)
-
-
 def test_an_empty_text_has_no_tokens(embedder: Embedder) -> None:
     assert embedder.token_offsets("") == []
 
