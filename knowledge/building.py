@@ -314,7 +314,7 @@ class ReleaseBuilder:
     def _missed(self, release: Release, looked_for: Iterable[str]) -> list[str]:
         with ExitStack() as stack:
             vectors, keywords = self._draft.open(stack)
-            return check(release, looked_for, vectors, keywords, self._embedder.embedder)
+            return check(release, looked_for, vectors, keywords)
 
 
 def _put_again(vectors: VectorStore, chunk_ids: Sequence[str]) -> None:
@@ -329,7 +329,6 @@ def check(
     looked_for: Iterable[str],
     vectors: VectorStore,
     keywords: KeywordIndex,
-    embedder: Embedder,
 ) -> list[str]:
     """Check that a release holds just the passages that it lists.
 
@@ -338,21 +337,13 @@ def check(
 
     Raises:
         StoreDamaged: what disagrees.
-        EmbedderMismatch: the release was built with another embedder.
     """
-    if release.embedder != embedder.fingerprint:
-        raise EmbedderMismatch(
-            f"release {release.id} was built with the embedder {release.embedder}, configured is"
-            f" {embedder.fingerprint}; run `supportbot-ingest sync`, which embeds it anew"
-        )
     expected = release.chunk_ids
     if vectors.count() != release.chunk_count or vectors.ids() != expected:
         raise disagreement(release, f"{vectors.count()} vectors for {len(expected)} passages")
     if keywords.count() != release.chunk_count:
         raise disagreement(release, f"{keywords.count()} passages in the keyword index")
-    ids = sorted(looked_for)
-    _check_vectors(release, ids[:: max(1, len(ids) // _EMBEDDED_AGAIN)], vectors, embedder)
-    return vectors.unreachable(ids)
+    return vectors.unreachable(sorted(looked_for))
 
 
 def sample(release: Release, count: int = _SAMPLE) -> list[str]:
@@ -363,12 +354,21 @@ def sample(release: Release, count: int = _SAMPLE) -> list[str]:
     return sorted(release.chunk_ids, key=lambda id_: content_hash(release.id + id_))[:count]
 
 
-def _check_vectors(
-    release: Release, chunk_ids: Sequence[str], vectors: VectorStore, embedder: Embedder
-) -> None:
-    """Check that passages have their own text's vector, and not another one's."""
-    if not chunk_ids:
+def check_vectors(release: Release, vectors: VectorStore, embedder: Embedder) -> None:
+    """Check that some passages have their own text's vector of this embedder.
+
+    Raises:
+        StoreDamaged: one has another text's.
+        EmbedderMismatch: the release was built with another embedder.
+    """
+    if release.embedder != embedder.fingerprint:
+        raise EmbedderMismatch(
+            f"release {release.id} was built with the embedder {release.embedder}, configured is"
+            f" {embedder.fingerprint}; run `supportbot-ingest sync`, which embeds it anew"
+        )
+    if not release.chunk_count:
         return
+    chunk_ids = sample(release, _EMBEDDED_AGAIN)
     stored, chunks = vectors.vectors(chunk_ids), vectors.get(chunk_ids)
     fresh = embedder.embed_documents([chunks[id_].indexed_text for id_ in chunk_ids])
     for chunk_id, vector in zip(chunk_ids, fresh, strict=True):

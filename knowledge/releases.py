@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 
 from knowledge import failures as failing
-from knowledge.building import ReleaseBuilder, check, disagreement, sample
+from knowledge.building import ReleaseBuilder, check, check_vectors, disagreement, sample
 from knowledge.cache import CachedEmbedder, EmbeddingCache, known_texts
 from knowledge.embedder import Embedder
 from knowledge.errors import ReleaseNotFound, StoreBusy, StoreDamaged
@@ -223,8 +223,8 @@ class ReleaseStore:
     def verify(self, release_id: str, embedder: Embedder) -> None:
         """Check that a release is still what `ReleaseBuilder.finish` checked.
 
-        Its files have the bytes that they had, it holds just what it lists, and a search finds
-        a sample of that.
+        Its files have the bytes that they had, it holds just what it lists, a search finds a
+        sample of that, and some of it has the vectors that this embedder gives.
 
         Raises:
             StoreDamaged: what disagrees.
@@ -233,7 +233,8 @@ class ReleaseStore:
         """
         with self.open(release_id) as opened:
             release = opened.release
-            missed = check(release, sample(release), opened.vectors, opened.keywords, embedder)
+            missed = check(release, sample(release), opened.vectors, opened.keywords)
+            check_vectors(release, opened.vectors, embedder)
             if missed:
                 raise disagreement(release, f"a search does not find {len(missed)} passages")
 

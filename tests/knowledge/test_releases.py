@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from knowledge.documents import STAFF, Scope, content_hash
 from knowledge.errors import (
@@ -348,6 +349,18 @@ def test_a_release_that_lost_a_passage_for_good_is_not_promoted(
     assert store.current() == release
     assert build(store, embedder, [INSTALL, REFUND], is_empty=True).chunk_count == 3
     assert len(texts(store)) == 3
+
+
+def test_a_release_with_the_vectors_of_other_texts_is_found_out(
+    store: ReleaseStore, embedder: HashEmbedder
+) -> None:
+    class Backwards(HashEmbedder):
+        def embed_query(self, text: str) -> NDArray[np.float32]:
+            return super().embed_query(text[::-1])
+
+    release = build(store, Backwards(), [INSTALL])
+    with pytest.raises(StoreDamaged, match="has another text's vector"):
+        store.verify(release.id, embedder)
 
 
 def test_a_builder_that_is_left_early_leaves_nothing(
