@@ -99,6 +99,7 @@ QUESTIONS = [
     ("What happens when the bot does not know the answer?", "when-the-bot-does-not-know"),
     ("In which language does it answer?", "when-the-bot-does-not-know"),
     ("How do I use a multilingual embedding model?", "change-the-embedding-model"),
+    ("Does the installed model need PyTorch?", "change-the-embedding-model"),
     ("Can several bots share one Chroma server?", "chroma-server"),
     ("How do I keep internal documents away from customers?", "audiences"),
     ("Is my data sent anywhere?", "conversations-and-privacy"),
