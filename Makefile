@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+BENCH := .bench-venv
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps
 LOCKED := $(PIP) --require-hashes -r
 # The local version +cpu exists for the CPU build alone, so CUDA is never pulled.
@@ -9,7 +10,7 @@ TORCH := torch==2.13.0+cpu
 DEMO := SUPPORTBOT_HOME=$(CURDIR)/.demo
 ADDRESS := http://127.0.0.1:8080
 
-.PHONY: demo test check format lock clean
+.PHONY: demo test bench check format lock clean
 
 demo: $(VENV)/runtime
 	@$(DEMO) $(BIN)/supportbot-ingest sync knowledge/articles --base-url $(ADDRESS)/help --quiet
@@ -21,6 +22,11 @@ demo: $(VENV)/runtime
 
 test: check
 	@$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+
+# PAGES="50 462 967": on how many pages; beyond 462, they are repeated with other words.
+PAGES ?= 50 462
+bench: $(VENV)/runtime $(BENCH)/ready
+	@$(BIN)/python -m tests.bench.measure --pages $(PAGES) --others $(BENCH)/bin/python
 
 check: $(VENV)/development
 	@$(BIN)/ruff check .
@@ -43,7 +49,7 @@ lock: $(VENV)/development
 		--constraint requirements.lock --extra dev --output-file requirements-dev.lock pyproject.toml
 
 clean:
-	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(BENCH) .demo .mypy_cache .ruff_cache .pytest_cache
 
 $(VENV)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 …")'
@@ -58,4 +64,9 @@ $(VENV)/runtime: $(VENV)/python requirements.lock pyproject.toml
 
 $(VENV)/development: $(VENV)/runtime requirements-dev.lock
 	@$(LOCKED) requirements-dev.lock
+	@touch $@
+
+$(BENCH)/ready: tests/bench/requirements.txt
+	@$(PYTHON) -m venv $(BENCH)
+	@$(BENCH)/bin/python -m pip install -qq --disable-pip-version-check --no-deps -r $<
 	@touch $@
