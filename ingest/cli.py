@@ -53,10 +53,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _fail_by(error: Exception, args: argparse.Namespace) -> int:
-    from ingest.errors import IngestError, SourceUnusable
+    from ingest.errors import GoldenWrong, IngestError, SourceUnusable
     from knowledge.errors import KnowledgeError, SettingsError
 
-    if isinstance(error, SettingsError | SourceUnusable):
+    if isinstance(error, SettingsError | SourceUnusable | GoldenWrong):
         return fail(str(error), 2, args.json)
     if isinstance(error, KnowledgeError | IngestError):
         return fail(str(error), 1, args.json)
@@ -128,7 +128,7 @@ def _takes_sources(command: argparse.ArgumentParser, count: str = "*") -> None:
     )
 
 
-def _plans(command: argparse.ArgumentParser) -> None:
+def _lists(command: argparse.ArgumentParser) -> None:
     _takes_sources(command)
     command.add_argument(
         "--retry-failed",
@@ -137,8 +137,32 @@ def _plans(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _passes_gate(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--gate",
+        metavar="FILE",
+        help="golden questions that must still pass (default: `gate` of supportbot.toml)",
+    )
+    command.add_argument(
+        "--force", action="store_true", help="promote although golden questions no longer pass"
+    )
+
+
+def _plans(command: argparse.ArgumentParser) -> None:
+    _lists(command)
+    command.add_argument(
+        "--gate",
+        nargs="?",
+        const="",
+        metavar="FILE",
+        help="build the release, ask it these golden questions, and drop it (default: `gate` of"
+        " supportbot.toml)",
+    )
+
+
 def _syncs(command: argparse.ArgumentParser) -> None:
-    _plans(command)
+    _lists(command)
+    _passes_gate(command)
     command.add_argument(
         "--allow-loss",
         "--allow-empty",
@@ -149,10 +173,12 @@ def _syncs(command: argparse.ArgumentParser) -> None:
 
 def _takes_more_sources(command: argparse.ArgumentParser) -> None:
     _takes_sources(command, "+")
+    _passes_gate(command)
 
 
 def _takes_documents(command: argparse.ArgumentParser) -> None:
     command.add_argument("document_id", nargs="+", metavar="DOCUMENT_ID")
+    _passes_gate(command)
 
 
 def _takes_release(command: argparse.ArgumentParser) -> None:

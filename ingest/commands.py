@@ -6,13 +6,18 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from ingest.config import IngestSettings, with_tokens
-from ingest.errors import IngestError
+from ingest.errors import GoldenWrong, IngestError
+from ingest.findings.look import KINDS, Findings, look, read_findings
+from ingest.findings.look import summary as findings_summary
+from ingest.gate import RECORDED, Gate, read_record
+from ingest.golden import read_golden
 from ingest.pipeline import Pipeline
 from ingest.plan import Plan, Work
 from ingest.report import Report, failure_json
@@ -21,7 +26,7 @@ from ingest.sources.given import open_sources, settings_of
 from ingest.terminal import Quiet, fail, plain, print_json, progress_on
 from ingest.watching import FILES_SECONDS, Watched, Watcher
 from knowledge.config import load
-from knowledge.documents import Evidence, Scope
+from knowledge.documents import FLAGGED, HIDDEN, MASKED, Evidence, Scope
 from knowledge.embedder import load_embedder
 from knowledge.errors import KnowledgeError, StoreUnavailable
 from knowledge.failures import Failure
@@ -57,6 +62,8 @@ def remove(args: argparse.Namespace) -> int:
 def plan(args: argparse.Namespace) -> int:
     """Show what `sync` would do."""
     settings = _settings(args)
+    if args.gate is not None:
+        return _plan_gate(args, settings)
     pipeline = _pipeline(settings, args)
     plan = pipeline.plan(_sources(args, settings), args.retry_failed)
     work = pipeline.weigh(plan)
@@ -76,6 +83,22 @@ def plan(args: argparse.Namespace) -> int:
     return 0
 
 
+def _plan_gate(args: argparse.Namespace, settings: IngestSettings) -> int:
+    """Show which answers to golden questions `sync` would change."""
+    if not (args.gate or settings.gate):
+        raise GoldenWrong(
+            'no golden questions: give --gate FILE, or write gate = "golden.yaml" into'
+            " supportbot.toml"
+        )
+    verdict = _pipeline(settings, args).rehearse(_sources(args, settings))
+    if args.json:
+        changed = [one.to_json() for one in verdict.compared if one.is_change]
+        print_json({"gate": {**verdict.to_json(), "changed": changed}})
+    else:
+        print("\n".join([*verdict.changes(), verdict.summary]))
+    return 1 if verdict.blocks else 0
+
+
 def status(args: argparse.Namespace) -> int:
     """Show the current release and the last failures."""
     settings = _settings(args)
@@ -89,6 +112,10 @@ def status(args: argparse.Namespace) -> int:
         value = state[name]
         if value:
             print(f"{name:10} {', '.join(value) if isinstance(value, list) else value}")
+    if state["gate"]:
+        print(f"{'gate':10} {_gate_line(state['gate'])}")
+    for line in _editors_lines(state):
+        print(line)
     print(f"{'disk':10} {state['disk_bytes'] / 1e6:.1f} MB in {state['releases']} releases")
     _print_notes(store.notes())
     _print_failures(store.failures())
@@ -97,16 +124,20 @@ def status(args: argparse.Namespace) -> int:
 
 def releases(args: argparse.Namespace) -> int:
     """List the releases."""
-    store = _store(_settings(args))
+    settings = _settings(args)
+    store = _store(settings)
     current = store.current_id()
     releases = store.releases()
+    gates = {release.id: _gate_json(settings, release.id) for release in releases}
     if args.json:
-        rows = [_release_json(release, current) for release in releases]
+        rows = [{**_release_json(r, current), "gate": gates[r.id]} for r in releases]
         return print_json({"current": current, "releases": rows})
     for release in releases:
         mark = "*" if release.id == current else " "
         size = f"{len(release.documents):,} documents, {release.chunk_count:,} passages"
         print(f"{mark} {release.id}  {release.created_at:%Y-%m-%d %H:%M} UTC  {size}")
+        if gate := gates[release.id]:
+            print(f"    {_gate_line(gate)}")
     if not releases:
         print("there is no release yet; run `supportbot-ingest sync SOURCE`")
     return 0
@@ -198,8 +229,26 @@ def _sources(args: argparse.Namespace, settings: IngestSettings) -> list[Source]
 
 
 def _pipeline(settings: IngestSettings, args: argparse.Namespace) -> Pipeline:
+    store, embedder = _store(settings), load_embedder(settings.embedder)
     progress = Quiet() if args.quiet else progress_on(sys.stderr)
-    return Pipeline(_store(settings), load_embedder(settings.embedder), progress, _LOCK_SECONDS)
+    file = args.gate or settings.gate
+    gate = None
+    if file:
+        gate = Gate(
+            settings.home,
+            store,
+            embedder,
+            read_golden(Path(file)),
+            reranker=load_reranker(settings.reranker),
+            is_forced=getattr(args, "force", False),
+            progress=progress,
+        )
+
+    def look_over(release: Release) -> Findings:
+        progress.note("looking the release over")
+        return look(settings.home, store, release, embedder)
+
+    return Pipeline(store, embedder, progress, _LOCK_SECONDS, gate, look_over)
 
 
 def _show(report: Report, args: argparse.Namespace) -> int:
@@ -208,8 +257,13 @@ def _show(report: Report, args: argparse.Namespace) -> int:
     else:
         _print_notes(report.notes)
         _print_failures(report.failures)
-        if not args.quiet:
+        for line in report.verdict.lines() if report.verdict else ():
+            print(line, file=sys.stderr, flush=True)
+        if not args.quiet or report.is_blocked:
             print(report.summary, flush=True)
+            found = findings_summary(report.findings.counts) if report.findings else ""
+            if found and not args.quiet:
+                print(f"{found}; see `supportbot-ingest status`", flush=True)
     return report.exit_code
 
 
@@ -281,6 +335,7 @@ def _status_json(
 ) -> dict[str, Any]:
     age = (datetime.now(UTC) - current.created_at).total_seconds() if current else None
     files = [path for path in settings.home.rglob("*") if path.is_file()]
+    found = read_findings(settings.home)
     return {
         "release": current.id if current else None,
         "documents": len(current.documents) if current else 0,
@@ -295,7 +350,59 @@ def _status_json(
         "disk_bytes": sum(path.stat().st_size for path in files),
         "failures": [failure_json(failure) for failure in store.failures()],
         "notes": [{"uri": uri, "notes": list(notes)} for uri, notes in store.notes().items()],
+        "gate": _gate_json(settings, current.id) if current else None,
+        **{kind: found[kind] for kind in KINDS},
+        "flagged": _notes_json(current, FLAGGED, HIDDEN),
+        "masked": _notes_json(current, MASKED),
     }
+
+
+def _notes_json(current: Release | None, *kinds: str) -> list[dict[str, Any]]:
+    """Return what was noticed of documents of the current release when they were taken in."""
+    documents = current.documents.values() if current else ()
+    return [
+        {
+            "document": document.id,
+            "rule": note.rule,
+            "place": note.place,
+            "text": note.words,
+            "hidden": note.kind == HIDDEN,
+        }
+        for document in documents
+        for note in document.notes
+        if note.kind in kinds
+    ]
+
+
+def _editors_lines(state: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what an editor should look at, the first of each kind."""
+    for what, name in (("contradiction", "contradictions"), ("copy", "copies")):
+        for row in state[name][:_SHOWN]:
+            said = " / ".join(f"{p['document']}: {_snippet(p['text'])}" for p in row["passages"])
+            yield f"{what}: {said}"
+    for row in state["dead_links"][:_SHOWN]:
+        yield f"dead link: {row['document']}: {row['target']}"
+    for row in state["unreachable"][:_SHOWN]:
+        yield f"no search finds: {row['document']} ({row['title']})"
+    for row in state["flagged"][:_SHOWN]:
+        where = "where no reader sees it" if row["hidden"] else row["place"]
+        yield f"speaks to a model: {row['document']}, {where}: {row['text']} ({row['rule']})"
+    for row in state["masked"][:_SHOWN]:
+        yield f"key masked: {row['document']}, {row['place']}: {row['rule']}, {row['text']}"
+    for name in (*KINDS, "flagged", "masked"):
+        if len(state[name]) > _SHOWN:
+            yield f"… {len(state[name]):,} {name.replace('_', ' ')} in all (--json)"
+
+
+def _gate_json(settings: IngestSettings, release_id: str) -> dict[str, Any] | None:
+    """Return what the gate said of a release when it was promoted."""
+    record = read_record(settings.home, release_id)
+    return {name: record[name] for name in RECORDED} if record else None
+
+
+def _gate_line(gate: Mapping[str, Any]) -> str:
+    forced = f"; forced although {len(gate['dropped'])} passed before" if gate["forced"] else ""
+    return f"{gate['passed']} of {gate['questions']} golden questions passed{forced}"
 
 
 def _release_json(release: Release, current: str | None) -> dict[str, Any]:

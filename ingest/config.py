@@ -137,3 +137,9 @@ class IngestSettings(KnowledgeSettings):
         shown="none",
         default=(),
     )
+    gate: str | None = setting(
+        about="a YAML file of golden questions that every new release must still pass",
+        valid="the path of a YAML file",
+        shown="none",
+        min_length=1,
+    )

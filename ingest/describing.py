@@ -6,8 +6,10 @@ from pathlib import PurePosixPath
 from urllib.parse import quote, urljoin, urlsplit
 
 from ingest.parsers.base import Parsed
+from ingest.screening import finder
 from ingest.sources.base import RawDocument
 from knowledge.documents import STAFF, Document
+from knowledge.redaction import masked
 
 _LONGEST_TITLE = 300  # characters
 _MARKDOWN = (".md", ".markdown", ".mdx")
@@ -46,6 +48,7 @@ def _title(raw: RawDocument, parsed: Parsed) -> str:
         or stem.replace("-", " ").replace("_", " ").strip()
         or raw.id
     )
+    title, _, _ = masked(title, finder(raw.labels))
     return title if len(title) <= _LONGEST_TITLE else title[: _LONGEST_TITLE - 1].rstrip() + "…"
 
 

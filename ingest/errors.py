@@ -5,6 +5,7 @@
     IngestError
     ├── SourceUnusable     a source cannot be listed at all: wrong usage, nothing is started
     ├── SyncRefused        a sync would do harm, or has nothing to do it with; nothing is promoted
+    ├── GoldenWrong        the file of golden questions is wrong: wrong usage, nothing is started
     ├── DocumentUnknown    a document to be removed is not in the current release
     └── ParseFailed        one document cannot be read; the run goes on without it
         ├── DocumentEmpty  it holds nothing at all: what it said before is no longer meant
@@ -26,6 +27,10 @@ class SourceUnusable(IngestError):
 
 class SyncRefused(IngestError):
     """A sync would empty the knowledge base, or finds no document at all."""
+
+
+class GoldenWrong(IngestError):
+    """The file of golden questions cannot be read, or says something that makes no sense."""
 
 
 class DocumentUnknown(IngestError):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -22,6 +22,8 @@ from ingest.errors import (
     SourceUnusable,
     SyncRefused,
 )
+from ingest.findings.look import Findings
+from ingest.gate import Gate, Verdict
 from ingest.guard import losses
 from ingest.parsers import ENDINGS
 from ingest.parsers.base import Parsed
@@ -32,7 +34,7 @@ from ingest.terminal import Progress, Quiet
 from ingest.workers import Outcome, Workers
 from knowledge.documents import Chunk, Document, content_hash
 from knowledge.embedder import Embedder
-from knowledge.errors import StoreBusy, StoreDamaged
+from knowledge.errors import KnowledgeError, StoreBusy, StoreDamaged
 from knowledge.failures import Failure
 from knowledge.releases import Release, ReleaseBuilder, ReleaseStore
 
@@ -108,6 +110,8 @@ class Pipeline:
         embedder: what turns passages into vectors.
         progress: is told how far a run is.
         patience: seconds to wait for another run to end.
+        gate: what a new release must pass before it is promoted.
+        look: looks a release over that was just promoted, for what an editor should mend.
 
     Every method that writes may raise errors of `knowledge.errors`; then nothing was promoted.
     """
@@ -118,11 +122,15 @@ class Pipeline:
         embedder: Embedder,
         progress: Progress | None = None,
         patience: float = 10.0,
+        gate: Gate | None = None,
+        look: Callable[[Release], Findings] | None = None,
     ) -> None:
         self._store = store
         self._embedder = embedder
         self._progress = progress or Quiet()
         self._patience = patience
+        self._gate = gate
+        self._look = look
 
     def plan(self, sources: Sequence[Source], retries: bool = False) -> Plan:
         """Return what `sync` would do, and do nothing.
@@ -131,6 +139,31 @@ class Pipeline:
             SourceUnusable: not one source can be listed.
         """
         return self._plan(self._list(_Order(sources, 0)), self._current(), retries)
+
+    def rehearse(self, sources: Sequence[Source]) -> Verdict:
+        """Return what `sync` would make of golden questions, and promote nothing.
+
+        The release is built, asked and dropped; the vectors that it took are kept for a `sync`.
+
+        Raises:
+            SourceUnusable: not one source can be listed.
+        """
+        gate = self._gate
+        if gate is None:
+            raise RuntimeError("rehearse() needs a gate")
+        with self._alone() as began:
+            current = self._current()
+            found = self._list(_Order(sources, began))
+            names = tuple(source.name for source in sources)
+            plan = self._plan(found, current, retries=False)
+            task = _Task(plan, current, names, began, unlisted=found.unlisted)
+            built = self._build(task, _Tally()) if not task.plan.is_empty else None
+            if built is None:
+                return Verdict(()) if current is None else gate.compare(current, current)
+            try:
+                return gate.compare(built.release, current)
+            finally:
+                self._store.discard(built.release.id)
 
     def weigh(self, plan: Plan) -> Work:
         """Read, parse and cut what a plan puts, and return what that means in passages."""
@@ -319,10 +352,26 @@ class Pipeline:
             self._record(task, tally, _documents(task.current))
             return self._report(task, tally, None)
         self._store.verify(built.release.id, self._embedder)
+        verdict = self._gate.judge(built.release, task.current) if self._gate else None
+        if verdict and verdict.blocks:
+            self._store.discard(built.release.id)
+            self._record(task, tally, _documents(task.current))
+            return self._report(task, tally, None, verdict)
         # Before the promotion, so that a full disk cannot fail a run that has promoted.
         self._record(task, tally, built.release.documents)
+        if self._gate and verdict:
+            self._gate.record(built.release, verdict)
         self._store.promote(built.release.id)
-        return self._report(task, tally, built)
+        report = self._report(task, tally, built, verdict)
+        return replace(report, findings=self._looked(built.release))
+
+    def _looked(self, release: Release) -> Findings | None:
+        """Look a release over; it is current already, so that nothing may fail it any more."""
+        try:
+            return self._look(release) if self._look else None
+        except KnowledgeError as error:
+            self._progress.note(f"the release could not be looked over: {error}")
+            return None
 
     def _build(self, task: _Task, tally: _Tally) -> _Built | None:
         """Build the release; None: no document came of it, and none has gone."""
@@ -383,7 +432,7 @@ class Pipeline:
     ) -> tuple[Document, list[Chunk]]:
         """Describe and cut one document."""
         shape = shaped_hash(raw.stamp, raw.labels, self._embedder.fingerprint)
-        document = describe(raw, parsed, shape)
+        document = replace(describe(raw, parsed, shape), notes=parsed.remarks)
         if document.is_expired(datetime.now(UTC).date()):
             return document, []  # it stays listed, so that it is not read at each sync
         chunks = cut(document, parsed.text, self._embedder, parsed.anchors)
@@ -414,7 +463,13 @@ class Pipeline:
         notes = {**self._store.notes(), **tally.notes}
         self._store.record_notes({id_: n for id_, n in notes.items() if n and id_ in documents})
 
-    def _report(self, task: _Task, tally: _Tally, built: _Built | None) -> Report:
+    def _report(
+        self,
+        task: _Task,
+        tally: _Tally,
+        built: _Built | None,
+        verdict: Verdict | None = None,
+    ) -> Report:
         release = built.release if built else task.current
         total = release.chunk_count if release else 0
         plan = task.plan
@@ -436,6 +491,7 @@ class Pipeline:
             moved=plan.moved,
             overrides=task.overrides,
             seconds=time.monotonic() - task.began,
+            verdict=verdict,
         )
 
 

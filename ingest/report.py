@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ingest.findings.look import Findings
+from ingest.gate import Verdict
 from knowledge.failures import Failure
 
 
@@ -35,17 +37,31 @@ class Report:
     moved: tuple[tuple[str, str], ...] = ()  # old and new id of some added and removed ones
     overrides: tuple[str, ...] = ()  # what was suspicious, and went on all the same
     seconds: float = 0.0
+    verdict: Verdict | None = None  # of the gate; None: it was not asked
+    findings: Findings | None = None  # None: nothing was promoted, or it was not looked over
 
     @property
     def exit_code(self) -> int:
-        """Return 0 if all is well, 3 if some documents failed, 1 if there is no release at all."""
+        """Return 0 if all is well, 3 if some documents failed, 1 if nothing may be promoted."""
+        if self.is_blocked:
+            return 1
         if not self.failures:
             return 0
         return 3 if self.release else 1
 
     @property
+    def is_blocked(self) -> bool:
+        """Tell whether the gate kept the new release from being promoted."""
+        return self.verdict is not None and self.verdict.blocks
+
+    @property
     def summary(self) -> str:
         """Return one line for a person."""
+        if self.verdict and self.is_blocked:
+            return (
+                f"nothing was promoted: {self.verdict.summary}; release {self.release} stays"
+                " current. Mend the documents or the questions, or give --force"
+            )
         counts = ", ".join(f"{count:,} {name}" for name, count in asdict(self.documents).items())
         if self.moved:
             counts += f" ({len(self.moved):,} of them only moved)"
@@ -57,9 +73,13 @@ class Report:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return the public form; notes and overrides are in it where there are some."""
+        """Return the public form; what is rare is in it where there is some."""
         notes = [{"uri": uri, "notes": list(notes)} for uri, notes in self.notes.items()]
-        rare = {"notes": notes, "overrides": list(self.overrides)}
+        rare: dict[str, Any] = {"notes": notes, "overrides": list(self.overrides)}
+        if self.verdict:
+            rare["gate"] = self.verdict.to_json()
+        if self.findings:
+            rare["findings"] = self.findings.counts
         return {
             "release": self.release,
             "promoted": self.promoted,

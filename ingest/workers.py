@@ -28,6 +28,7 @@ from typing import Any
 from ingest.errors import DocumentEmpty, ParseFailed, ParseTooSlow
 from ingest.parsers.base import Parsed
 from ingest.sources.base import Listed, RawDocument
+from knowledge.documents import Note
 
 _AHEAD_A_WORKER = 2  # documents that are read and parsed before they are asked for,
 _AHEAD_BYTES = 64 * 1024**2  # unless they are as large as this together
@@ -236,7 +237,9 @@ def _parsed(answer: dict[str, Any]) -> Parsed:
         raise ParseFailed(answer["reason"])
     told = {name: _as_tuples(value) for name, value in answer["parsed"].items()}
     audiences = told.pop("audiences")
-    return Parsed(**told, audiences=None if audiences is None else frozenset(audiences))
+    told["audiences"] = None if audiences is None else frozenset(audiences)
+    told["remarks"] = tuple(Note(**remark) for remark in told["remarks"])
+    return Parsed(**told)
 
 
 def _as_tuples(value: Any) -> Any:
@@ -284,11 +287,12 @@ def _end_with(descriptor: int) -> None:
 
 def _answer(raw: RawDocument) -> dict[str, Any]:
     from ingest.parsers import parse
+    from ingest.screening import screened
     from knowledge.documents import content_hash
 
     answer: dict[str, Any] = {"reason": None, "is_empty": False, "parsed": None}
     try:
-        parsed = parse(raw)
+        parsed = screened(raw, parse(raw))
         audiences = None if parsed.audiences is None else sorted(parsed.audiences)
         answer["parsed"] = {**asdict(parsed), "audiences": audiences}
     except ParseFailed as error:

@@ -25,7 +25,7 @@ CONFIG_VARIABLE = "SUPPORTBOT_CONFIG"
 # Every key that some package of the project reads from the file; a test holds it to the classes.
 FILE_KEYS = frozenset(
     [
-        *("home", "chroma_url", "embedder", "reranker", "sources"),
+        *("home", "chroma_url", "embedder", "reranker", "sources", "gate"),
         *("runapi_key", "model", "model_url", "model_fallbacks", "deadline_seconds"),
         *("daily_budget_usd", "database_url", "log_level", "slack", "widgets", "trusted_proxies"),
         *("slack_bot_token", "slack_app_token", "slack_signing_secret"),

@@ -12,6 +12,9 @@ STAFF = "staff"
 ARTICLE = "article"
 FAQ = "faq"  # a list of questions, each a heading, with their answers
 
+# Kinds of notes: it speaks to a model; it does so where no reader sees it; a key was masked.
+FLAGGED, HIDDEN, MASKED = "flagged", "hidden", "masked"
+
 
 def content_hash(data: bytes | str) -> str:
     """Return the SHA-256 of the bytes, or of the UTF-8 form of the text, as 64 hex digits."""
@@ -39,6 +42,16 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """What was noticed of a document when it was taken in."""
+
+    kind: str
+    rule: str
+    place: str  # in words, "" where there is none
+    words: str  # what stands there; never a key
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """One page of the knowledge base, as a release lists it (its text lives in its chunks)."""
 
@@ -56,6 +69,7 @@ class Document:
     owner: str = ""
     version: str = ""  # of the product that it is about
     kind: str = ARTICLE
+    notes: tuple[Note, ...] = ()
 
     def is_expired(self, today: date) -> bool:
         """Tell whether its last day has passed."""

@@ -8,10 +8,11 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from knowledge.documents import Document, content_hash
+from knowledge.documents import Document, Note, content_hash
 from knowledge.errors import StoreDamaged
 
-VERSION = 3  # 2: its documents have no `valid_until` and the like; 1: has no `unreached`
+# 3: its documents have no notes; 2: nor `valid_until` and the like; 1: it has no `unreached`
+VERSION = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,7 @@ def _document(fields: dict[str, Any]) -> Document:
         "audiences": frozenset(fields["audiences"]),
         "chunk_ids": tuple(fields["chunk_ids"]),
         "tags": tuple(fields.get("tags", ())),
+        "notes": tuple(Note(**note) for note in fields.get("notes", ())),
     }
     return Document(**{**fields, **changed})
 

@@ -255,6 +255,19 @@ class ReleaseStore:
         with disk_errors(self._home):
             self._sweep()
 
+    def discard(self, release_id: str) -> None:
+        """Remove a release that was never promoted; call it under `lock`.
+
+        One that was promoted stays, and so does any while the pointer is unreadable.
+        """
+        try:
+            promoted = self._shelf.history()
+        except StoreDamaged:
+            return  # nobody knows which releases were promoted
+        if release_id not in promoted:
+            with disk_errors(self._home):
+                self._shelf.remove(release_id)
+
     def rollback(self, release_id: str | None = None) -> Release:
         """Put an earlier release in force again; None: the one before.
 

@@ -41,6 +41,7 @@ class Retriever:
         embedder: must be the one that the release was built with.
         reranker: orders the best 40 candidates anew; None: the fused order stands.
         mode: both arms, or one of them alone.
+        release_id: is searched whichever release is current, such as one that is to be promoted.
     """
 
     def __init__(
@@ -49,8 +50,10 @@ class Retriever:
         embedder: Embedder,
         reranker: Reranker | None = None,
         mode: Mode = "hybrid",
+        release_id: str | None = None,
     ) -> None:
-        self._current = _CurrentRelease(store, None if mode == "bm25" else embedder.fingerprint)
+        fingerprint = None if mode == "bm25" else embedder.fingerprint
+        self._current = _CurrentRelease(store, fingerprint, release_id)
         self._embedder = embedder
         self._reranker = reranker
         self._mode = mode
@@ -207,9 +210,12 @@ class _CurrentRelease:
     the open one goes on answering without the documents that have changed or gone since.
     """
 
-    def __init__(self, store: ReleaseStore, fingerprint: str | None) -> None:
+    def __init__(
+        self, store: ReleaseStore, fingerprint: str | None, release_id: str | None = None
+    ) -> None:
         self._store = store
         self._fingerprint = fingerprint  # None: any release will do
+        self._release_id = release_id  # None: whichever is current
         self._lock = threading.Lock()  # held while a release is opened, never while it is searched
         self._held: _Held | None = None
 
@@ -232,7 +238,7 @@ class _CurrentRelease:
             self._replace(None)
 
     def _follow(self) -> _Held:
-        current = self._store.current_id()
+        current = self._release_id or self._store.current_id()
         if current is None:
             raise ReleaseNotFound(
                 "the knowledge base is empty: nothing was published yet;"

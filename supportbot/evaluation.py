@@ -30,8 +30,8 @@ from knowledge.embedder import load_embedder
 from knowledge.releases import OpenRelease, ReleaseStore
 from knowledge.reranker import load_reranker
 from knowledge.retriever import Mode, Retriever
+from knowledge.sufficiency import sufficiency
 from supportbot.answering.grounding import Passage, check
-from supportbot.answering.policy import sufficiency
 from supportbot.answering.sentences import split
 from supportbot.config import BotSettings
 from supportbot.conversation import Answer, Citation, Outcome, Question

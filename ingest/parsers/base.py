@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ingest.sources.base import About, RawDocument
-from knowledge.documents import ARTICLE
+from knowledge.documents import ARTICLE, Note
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +18,7 @@ class Parsed(About):
     # reader finds it in the original, such as `page=3` of a PDF or the id of an HTML heading.
     anchors: tuple[tuple[int, str], ...] = ()
     kind: str = ARTICLE
+    remarks: tuple[Note, ...] = ()  # what the screening noticed; no parser's business
     notes: tuple[str, ...] = ()  # for people: what was left out or could not be read
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from knowledge.documents import Evidence, Scope
 from knowledge.errors import KnowledgeError, ReleaseNotFound
+from knowledge.sufficiency import is_sufficient
 from supportbot.answering import followups, policy, prompts, quotes
 from supportbot.answering.draft import Draft, prepared
 from supportbot.answering.grounding import Passage
@@ -123,7 +124,7 @@ class Answerer:
         run.standalone = followups.standalone(run.question.text, history)
         evidence, passages = await self._retrieve(run)
         run.release = evidence.release
-        if not policy.is_sufficient(evidence):
+        if not is_sufficient(evidence):
             yield run.close(Outcome.NOT_FOUND, run.texts.not_found, cause="no_evidence")
             return
         yield Status("reading", f"{len(passages)} passages")
@@ -185,7 +186,7 @@ class Answerer:
 
         def search() -> tuple[Evidence, list[Passage]]:
             found = self._retriever.retrieve(run.standalone, run.question.scope, PASSAGES)
-            return found, prepared(found.chunks) if policy.is_sufficient(found) else []
+            return found, prepared(found.chunks) if is_sufficient(found) else []
 
         try:
             found = await asyncio.wait_for(asyncio.to_thread(search), run.at_most(share))

@@ -112,6 +112,12 @@ QUESTIONS = [
     ("I get certificate errors when the bot calls the model", "troubleshooting"),
     ("How do I run it in a Docker container?", "docker"),
     ("How do I run it as a service on Linux with systemd?", "systemd"),
+    ("How do I make sure that a sync does not break known answers?", "golden-questions"),
+    ("What does must_not_say mean?", "golden-questions"),
+    ("Two of our pages say different prices, does it notice?", "contradictions-and-copies"),
+    ("How do I find broken links between my articles?", "contradictions-and-copies"),
+    ("Can phone numbers be removed from documents?", "privacy-and-hidden-text"),
+    ("What happens with an API key in a document?", "privacy-and-hidden-text"),
     ("Is there a Prometheus metrics endpoint?", "health-and-metrics"),
 ]
 

@@ -391,6 +391,18 @@ def test_an_unpromoted_release_is_not_in_force_and_goes_with_the_next(
     assert {release.id for release in store.releases()} == {first.id, third.id}
 
 
+def test_only_a_release_that_was_never_promoted_is_discarded(
+    store: ReleaseStore, embedder: HashEmbedder
+) -> None:
+    first = build(store, embedder, [document("a.md", "Apples are red.")])
+    draft = build(store, embedder, [document("b.md", "Bananas are yellow.")], promote=False)
+    with store.lock():
+        store.discard(draft.id)
+        store.discard(first.id)
+    assert [release.id for release in store.releases()] == [first.id]
+    assert store.current_id() == first.id
+
+
 def test_the_newest_releases_are_kept_and_listed_newest_first(
     store: ReleaseStore, embedder: HashEmbedder
 ) -> None:

@@ -163,6 +163,16 @@ def test_the_evidence_says_what_each_arm_found(releases: Releases, retriever: Re
     assert set(evidence.timings_ms) == {"embed", "dense", "keywords", "total"}
 
 
+def test_a_release_can_be_searched_before_it_is_current(releases: Releases) -> None:
+    current = releases.publish(PAGES)
+    new = releases.publish({"rates.md": "Interest rates rise."})
+    releases.current = current
+    pinned = Retriever(releases, HashEmbedder(), release_id=new)
+    assert pinned.retrieve("refunds", PUBLIC).release == new
+    assert documents(pinned, "interest rates") == ["rates.md"]
+    pinned.close()
+
+
 def test_coverage_is_low_where_no_passage_holds_the_words(
     releases: Releases, retriever: Retriever
 ) -> None:

@@ -3,38 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from knowledge.documents import Evidence, Hit
 from supportbot.answering import policy
 from supportbot.answering.followups import standalone
 from supportbot.answering.links import is_web, link_to
 from supportbot.answering.texts import TEXTS, language_of, texts_for
 from supportbot.conversation import Outcome, Turn
-from tests.supportbot.answering.passages import REFUNDS
 
 TURN = Turn("What is your refund policy?", "…", Outcome.ANSWERED)
-
-
-def evidence(similarity: float, coverage: float) -> Evidence:
-    return Evidence("q", "r", (Hit(REFUNDS, 1.0),), similarity, coverage)
-
-
-def test_no_passage_is_no_evidence() -> None:
-    assert not policy.is_sufficient(Evidence("q", "r", (), 0.9, 0.9))
-
-
-@pytest.mark.parametrize(
-    ("similarity", "coverage", "enough"), [(0.7, 0.8, True), (0.6, 0.0, True), (0.1, 0.1, False)]
-)
-def test_evidence_is_weighed(similarity: float, coverage: float, enough: bool) -> None:
-    assert policy.is_sufficient(evidence(similarity, coverage)) is enough
-
-
-@given(st.floats(-1, 1), st.floats(0, 1))
-def test_sufficiency_is_a_share(similarity: float, coverage: float) -> None:
-    assert 0 <= policy.sufficiency(evidence(similarity, coverage)) <= 1
 
 
 @pytest.mark.parametrize("text", ["Hi", "hello!", "Hey there", "Guten Tag", "你好！"])
