@@ -33,6 +33,7 @@ _PARSERS: Mapping[str, str] = {
     ".xlsx": "spreadsheet",
     ".csv": "spreadsheet",
     ".tsv": "spreadsheet",
+    ".pdf": "pdf",
 }
 ENDINGS = frozenset(_PARSERS)
 

@@ -49,7 +49,7 @@ def test_a_single_file_has_its_name_as_id(tmp_path: Path) -> None:
 def test_hidden_names_dependencies_and_keys_are_passed_over_and_said(tmp_path: Path) -> None:
     for name in (
         *(".env", ".env.md", ".git/readme.md", "node_modules/x/readme.md"),
-        *("server.pem", "id_rsa.txt", "paper.pdf", "LICENSE", "good.md"),
+        *("server.pem", "id_rsa.txt", "photo.jpg", "LICENSE", "good.md"),
     ):
         write(tmp_path / name)
     listing = source(tmp_path).list()
@@ -58,7 +58,7 @@ def test_hidden_names_dependencies_and_keys_are_passed_over_and_said(tmp_path: P
         "hidden": 3,
         "node_modules folders": 1,
         "private keys": 2,
-        ".pdf files": 1,
+        ".jpg files": 1,
         "files without ending": 1,
     }
 
@@ -226,9 +226,9 @@ def test_a_folder_whose_name_looks_like_a_glob_is_a_folder(tmp_path: Path) -> No
     assert ids(tmp_path / "docs [new]") == ["a.md"]
 
 
-@pytest.mark.parametrize("name", ["missing", "paper.pdf", "nul\0l", "x" * 5000])
+@pytest.mark.parametrize("name", ["missing", "photo.jpg", "nul\0l", "x" * 5000])
 def test_what_is_no_source_is_refused_by_name(tmp_path: Path, name: str) -> None:
-    write(tmp_path / "paper.pdf")
+    write(tmp_path / "photo.jpg")
     with pytest.raises(SourceUnusable):
         source(tmp_path / name)
 
