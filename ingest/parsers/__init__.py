@@ -34,6 +34,7 @@ _PARSERS: Mapping[str, str] = {
     ".csv": "spreadsheet",
     ".tsv": "spreadsheet",
     ".pdf": "pdf",
+    ".epub": "epub",
 }
 ENDINGS = frozenset(_PARSERS)
 

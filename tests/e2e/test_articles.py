@@ -42,6 +42,8 @@ QUESTIONS = [
     ("How do I add my own documents?", "add-documents"),
     ("How do I make citations point to our public help centre?", "add-documents"),
     ("Can it read PDF files?", "formats-and-front-matter"),
+    ("Our manual is a scanned PDF, can the bot read it?", "formats-and-front-matter"),
+    ("Can I add an EPUB book?", "formats-and-front-matter"),
     ("What can I write in the front matter of a page?", "formats-and-front-matter"),
     ("Can I add my website by its URL?", "websites-and-sitemaps"),
     ("How do I import all pages of our sitemap?", "websites-and-sitemaps"),

@@ -139,3 +139,135 @@ def test_any_soup_of_tags_is_read_or_refused(pieces: list[str]) -> None:
         assert isinstance(parsed("a.html", page).text, str)
     except ParseFailed as error:
         assert "parser failed" not in str(error)  # noqa: PT017
+
+
+def test_passages_have_the_address_of_their_heading() -> None:
+    page = parsed(
+        "a.html",
+        PAGE.format(
+            "<p>Before\u200b</p><h2 id='own'>Own</h2><p>A</p><section id='sec'><h2>Section</h2>"
+            "<p>B</p><h3>No id</h3></section><h2><a name='old'></a>Old</h2><a id='empty'></a>"
+            "<p>C</p><dl><dt id='opt'>--opt</dt><dd>D</dd></dl><p id='no'>E <a id='x' href='#y'>f"
+        ),
+    )
+    starts = {name: page.text[place:].split("\n")[0] for place, name in page.anchors}
+    assert starts == {
+        "own": "Own",
+        "sec": "Section",
+        "old": "Old",
+        "empty": "C",
+        "opt": "--opt**",
+    }
+    assert not set(page.text) & {"\U0010fffc", "\U0010fffd"}
+
+
+def test_marks_in_a_page_do_not_confuse_its_anchors() -> None:
+    page = parsed("a.html", "<h2 id=a>A \U0010fffc7\U0010fffd</h2><p>x")
+    assert (page.text, page.anchors) == ("## A 7\n\nx", ((3, "a"),))
+
+
+def test_cells_that_span_rows_and_columns_stand_in_each() -> None:
+    made = text(
+        "<table><caption>Prices</caption><thead><tr><th rowspan=2>Plan<th colspan=2>Price"
+        "<tr><th>month<th>year</thead><tr><td rowspan=2>Pro<td>5<td>50<tr><td colspan=2>a|b</table>"
+    )
+    assert made.endswith(
+        "Prices\n\n| Plan | Price month | Price year |\n| --- | --- | --- |\n| Pro | 5 | 50 |\n"
+        "| Pro | a\\|b |  |"
+    )
+
+
+def test_a_table_in_a_cell_is_one_line_and_one_that_lays_out_is_none() -> None:
+    inner = "<table><tr><td>a<td>b<tr><td>c</table>"
+    assert "| K | V |\n| --- | --- |\n| k | a, b; c |" in text(
+        f"<table><tr><th>K<th>V<tr><td>k<td>{inner}</table>"
+    )
+    laid_out = text(f"<table><tr><td><h2>Left</h2><p>p</p><td>{inner}</table>")
+    assert "## Left\n\np" in laid_out
+    assert "| a | b |" in laid_out
+
+
+def test_a_code_block_in_a_cell_keeps_the_row_whole() -> None:
+    assert "| x | `a b` |" in text("<table><tr><th>K<th>V<tr><td>x<td><pre>a\nb</pre></table>")
+
+
+def test_terms_stand_above_their_definitions() -> None:
+    assert "**-v**\n\nSays more." in text("<dl><dt>-v</dt><dd><p>Says more.</p></dd></dl>")
+
+
+def test_numbered_lists_count_on_from_their_start() -> None:
+    assert "3. a\n4. b\n\n   c" in text("<ol start=3><li>a<li><p>b</p><p>c</p></ol>")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        '<meta property="article:modified_time" content="2024-05-06T07:08:09Z">',
+        '<meta name="Last-Modified" content="Mon, 06 May 2024 07:08:09 GMT">',
+        '<script type=application/ld+json>[{"dateModified":"2024-05-06T07:08:09Z"}]</script>',
+        "<time itemprop='dateModified' datetime='2024-05-06T07:08:09+00:00'>May</time>",
+    ],
+)
+def test_the_last_change_is_read_where_the_page_says_it(head: str) -> None:
+    page = parsed("a.html", f"<html><head>{head}</head><body><p>x")
+    assert page.modified_at == "2024-05-06T07:08:09+00:00"
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        ".x { display: none }",
+        "p.x{visibility:hidden !important}",
+        "#y, .z {font-size:0}",
+        "@import url(a.css); .x{position:absolute;left:-999em}",
+        "/* .x{} */ .x{color:transparent}",
+        ".x{color:#fff;background:white}",
+        "body{background:#ffffff} .x{color:rgb(254, 254, 254)}",
+        ".x{transform:translateX(-9999px)}",
+        ".x{clip-path:inset(50%)}",
+    ],
+)
+def test_what_the_pages_own_style_rules_hide_is_left_out(rule: str) -> None:
+    page = f"<style>{rule}</style><p>seen</p><p class='x' id=y>SECRET words</p>"
+    made = parsed("a.html", page)
+    assert made.text == "seen"
+    assert made.notes == ("text that no reader sees was left out (2 words)",)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "@media print { .x { display: none } }",
+        ".x .y {display:none}",
+        ".x{display:none} p{} .x{display:block}",
+        ".x{color:white;background-color:#223344}",
+        "body{background:#000} .x{color:#fff}",
+    ],
+)
+def test_what_style_rules_hide_only_at_times_stays(rule: str) -> None:
+    assert "SEEN" in parsed("a.html", f"<style>{rule}</style><p class='x'>SEEN</p>").text
+
+
+def test_white_text_on_no_background_is_left_out_and_noted() -> None:
+    page = parsed("a.html", "<p>seen</p><p style='color:#fff'>SECRET words here</p>")
+    assert page.text == "seen"
+    assert page.notes == ("white text on no background was left out as hidden (3 words)",)
+
+
+def test_answers_that_a_reader_opens_by_a_button_stay() -> None:
+    page = "<button aria-controls=a1>Why?</button><div id=a1 hidden><p>Because.</p></div>"
+    assert parsed("a.html", page).text == "Because."
+
+
+def test_xhtml_is_read() -> None:
+    page = '<?xml version="1.0" encoding="utf-8"?><html><body><p>x</p></body></html>'
+    assert parsed("a.xhtml", page).text == "x"
+
+
+def test_furniture_is_known_by_its_class_too() -> None:
+    page = "<div class='navheader'>Prev</div><p>Body</p><ul class='breadcrumbs'><li>Home</ul>"
+    assert parsed("a.html", page).text == "Body"
+
+
+def test_a_list_of_many_thousand_items_is_read_in_time() -> None:
+    assert "20000. x" in parsed("a.html", "<ol>" + "<li>x" * 20_000).text
