@@ -26,6 +26,7 @@ from types import TracebackType
 from typing import Any
 
 from ingest.errors import DocumentEmpty, ParseFailed, ParseTooSlow
+from ingest.parsers import ocr
 from ingest.parsers.base import Parsed
 from ingest.sources.base import Listed, RawDocument
 from knowledge.documents import Note
@@ -49,6 +50,12 @@ class Limits:
 
     seconds: int = 20
     memory: int = 1024**3  # bytes of address space, Python itself included
+    reading_seconds: int = 660  # for a PDF whose pictures tesseract may read, beside this limit
+
+    def patience(self, raw: RawDocument) -> int:
+        """Return the seconds to wait for a document; what it may compute itself stays bounded."""
+        may_read = raw.ending == ".pdf" and ocr.is_installed()
+        return self.reading_seconds if may_read else self.seconds
 
 
 class Workers:
@@ -188,8 +195,9 @@ class _Worker:
         """
         try:
             self._pipe.send_bytes(pickle.dumps(raw))
-            if not self._pipe.poll(limits.seconds):
-                raise ParseTooSlow(_too_slow(limits))
+            patience = limits.patience(raw)
+            if not self._pipe.poll(patience):
+                raise ParseTooSlow(_too_slow(patience))
             answer = self._pipe.recv_bytes(_MOST_TEXT)
         except (EOFError, ConnectionError) as error:
             raise _death(self.end(), limits) from error
@@ -216,13 +224,13 @@ def _death(code: int, limits: Limits) -> ParseFailed:
     if code == _OUT_OF_MEMORY:
         return ParseFailed(f"its parser needed more than {limits.memory / 1024**3:g} GB of memory")
     if code == -signal.SIGXCPU:
-        return ParseTooSlow(_too_slow(limits))
+        return ParseTooSlow(_too_slow(limits.seconds))
     how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
     return ParseFailed(f"its parser crashed ({how})")
 
 
-def _too_slow(limits: Limits) -> str:
-    return f"its parser took longer than {limits.seconds} s"
+def _too_slow(seconds: int) -> str:
+    return f"its parser took longer than {seconds} s"
 
 
 def _parsed(answer: dict[str, Any]) -> Parsed:

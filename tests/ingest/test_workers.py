@@ -12,7 +12,7 @@ import pytest
 
 from ingest.errors import DocumentEmpty, ParseFailed, ParseTooSlow
 from ingest.parsers.base import Parsed
-from ingest.sources.base import Labels
+from ingest.sources.base import Labels, RawDocument
 from ingest.sources.files import FileSource
 from ingest.workers import Limits, Workers
 from knowledge.documents import content_hash
@@ -144,3 +144,16 @@ def is_running(pid: int) -> bool:
     except FileNotFoundError:
         return False
     return state != "Z"
+
+
+def test_a_pdf_may_wait_for_tesseract_and_nothing_else_may(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = Limits(seconds=20, reading_seconds=600)
+    assert limits.patience(RawDocument("a.md", "docs", ".md", b"x")) == 20
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert limits.patience(RawDocument("a.pdf", "docs", ".pdf", b"x")) == 20
+    command = tmp_path / "tesseract"
+    command.write_text("#!/bin/sh\n")
+    command.chmod(0o755)
+    assert limits.patience(RawDocument("a.pdf", "docs", ".pdf", b"x")) == 600
