@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from time import perf_counter
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from knowledge.documents import STAFF, Chunk, Evidence, Hit, Scope
 from knowledge.embedder import Embedder
 from knowledge.errors import EmbedderMismatch, EmbedderUnavailable, ReleaseNotFound
+from knowledge.keywords import CONTEXT_WEIGHT
 from knowledge.reranker import Reranker
 
 if TYPE_CHECKING:
@@ -23,6 +28,8 @@ Mode = Literal["hybrid", "dense", "bm25"]
 
 # Of 0.5, 0.6 and 0.7 the best on government pages; manuals whose readers use their words want less.
 DENSE_WEIGHT = 0.6
+PAGE_WEIGHT = 0.1  # 0.05 to 0.2 are alike
+_PAGE_PASSAGES = 5  # of a page, that its score is the sum of
 _DEPTH = 200  # candidates of each arm
 _RERANKED = 40
 _COVERAGE_DEPTH = 8  # passages whose term coverage is looked at
@@ -58,8 +65,11 @@ class Retriever:
         self._reranker = reranker
         self._mode = mode
 
-    def retrieve(self, query: str, scope: Scope, limit: int = 8) -> Evidence:
+    def retrieve(self, query: str, scope: Scope, limit: int = 8, context: str = "") -> Evidence:
         """Return at most `limit` passages that the scope allows, best first.
+
+        `context` is what was asked before in the same conversation, "" where nothing was: a
+        follow-up is searched as it stands and together with it, and both count.
 
         Raises:
             ReleaseNotFound: nothing was ever published.
@@ -67,22 +77,22 @@ class Retriever:
             EmbedderUnavailable: the embedding model cannot be loaded or gives no usable vector.
             StoreUnavailable, StoreDamaged: the release cannot be read.
         """
-        query = query.strip()[:_MAX_QUERY_CHARACTERS]
+        query, context = (text.strip()[:_MAX_QUERY_CHARACTERS] for text in (query, context))
         timings: dict[str, float] = {}
         with _timed(timings, "total"), self._current.borrowed() as held:
-            dense = self._search_dense(held.opened, query, scope, timings)
-            keywords = self._search_keywords(held.opened, query, scope, timings)
-            candidates = _load(held.opened, dense, keywords, 2 * max(limit, _RERANKED))
+            vector = self._vector(query, context, timings)
+            dense = self._search_dense(held.opened, vector, scope, timings)
+            keywords = self._search_keywords(held.opened, query, context, scope, timings)
+            candidates = _load(held, dense, keywords, 2 * max(limit, _RERANKED))
             hits = [hit for hit in candidates if held.may_show(hit.chunk, scope)]
             hits = self._rerank(query, hits, timings)[:limit]
-            coverage = held.opened.keywords.coverage
-            texts = [hit.chunk.indexed_text for hit in hits[:_COVERAGE_DEPTH]]
+            coverage = _coverage(held.opened, query, context, hits[:_COVERAGE_DEPTH])
             return Evidence(
                 query=query,
                 release=held.opened.release.id,
                 hits=tuple(hits),
                 top_similarity=max((similarity for _, similarity in dense), default=0.0),
-                keyword_coverage=max((coverage(query, text) for text in texts), default=0.0),
+                keyword_coverage=coverage,
                 timings_ms=timings,
             )
 
@@ -94,26 +104,47 @@ class Retriever:
         """Close the release once no call is inside it; a later call opens it again."""
         self._current.close()
 
-    def _search_dense(
-        self, opened: OpenRelease, query: str, scope: Scope, timings: dict[str, float]
-    ) -> list[tuple[Chunk, float]]:
+    def _vector(
+        self, query: str, context: str, timings: dict[str, float]
+    ) -> NDArray[np.float32] | None:
+        """Return the question's vector, mixed with that of the question after its context."""
         if self._mode == "bm25" or not query:
-            return []
+            return None
         with _timed(timings, "embed"):
             try:
                 vector = self._embedder.embed_query(query)
+                if context:
+                    both = self._embedder.embed_query(f"{context} {query}")
+                    vector = (1 - CONTEXT_WEIGHT) * vector + CONTEXT_WEIGHT * both
+                    vector /= np.linalg.norm(vector)
             except ValueError as error:
                 raise EmbedderUnavailable(f"the question could not be embedded: {error}") from error
+        return vector
+
+    def _search_dense(
+        self,
+        opened: OpenRelease,
+        vector: NDArray[np.float32] | None,
+        scope: Scope,
+        timings: dict[str, float],
+    ) -> list[tuple[Chunk, float]]:
+        if vector is None:
+            return []
         with _timed(timings, "dense"):
             return opened.vectors.query(vector, scope, _DEPTH)
 
     def _search_keywords(
-        self, opened: OpenRelease, query: str, scope: Scope, timings: dict[str, float]
+        self,
+        opened: OpenRelease,
+        query: str,
+        context: str,
+        scope: Scope,
+        timings: dict[str, float],
     ) -> list[tuple[str, float]]:
         if self._mode == "dense":
             return []
         with _timed(timings, "keywords"):
-            return opened.keywords.query(query, scope, _DEPTH)
+            return opened.keywords.query(query, scope, _DEPTH, context)
 
     def _rerank(self, query: str, hits: list[Hit], timings: dict[str, float]) -> list[Hit]:
         if self._reranker is None:
@@ -146,6 +177,28 @@ def fuse(
     return sorted(scores.items(), key=lambda item: (-item[1], item[0]))
 
 
+def with_pages(
+    ranked: Sequence[tuple[str, float]], pages: Mapping[str, str]
+) -> list[tuple[str, float]]:
+    """Return the results with part of each score taken from its page, best first.
+
+    A page that has several good passages is more likely to be about the question than one that
+    has a single one, and a passage alone may be good by chance.
+
+    Args:
+        ranked: chunk ids and their scores, best first.
+        pages: the document of each chunk.
+    """
+    best: defaultdict[str, list[float]] = defaultdict(list)
+    for id, score in ranked:
+        best[pages.get(id, id)].append(score)
+    sums = {page: sum(scores[:_PAGE_PASSAGES]) for page, scores in best.items()}
+    highest = max(sums.values(), default=0.0) or 1.0
+    share = {page: PAGE_WEIGHT * score / highest for page, score in sums.items()}
+    scores = [(id, (score + share[pages.get(id, id)]) / (1 + PAGE_WEIGHT)) for id, score in ranked]
+    return sorted(scores, key=lambda item: (-item[1], item[0]))
+
+
 def _normalised(results: Sequence[tuple[str, float]]) -> dict[str, float]:
     if not results:
         return {}
@@ -155,7 +208,7 @@ def _normalised(results: Sequence[tuple[str, float]]) -> dict[str, float]:
 
 
 def _load(
-    opened: OpenRelease,
+    held: _Held,
     dense: Sequence[tuple[Chunk, float]],
     keywords: Sequence[tuple[str, float]],
     limit: int,
@@ -163,14 +216,24 @@ def _load(
     """Return the best of both arms with their chunks; one that cannot be loaded is left out."""
     near = {chunk.id: similarity for chunk, similarity in dense}
     worded = dict(keywords)
-    ranked = fuse(list(near.items()), keywords)[:limit]
+    ranked = with_pages(fuse(list(near.items()), keywords), held.pages)[:limit]
     chunks = {chunk.id: chunk for chunk, _ in dense}
     missing = [id for id, _ in ranked if id not in chunks]
     if missing:
-        chunks |= opened.vectors.get(missing)
+        chunks |= held.opened.vectors.get(missing)
     return [
         Hit(chunks[id], score, near.get(id), worded.get(id)) for id, score in ranked if id in chunks
     ]
+
+
+def _coverage(opened: OpenRelease, query: str, context: str, hits: Sequence[Hit]) -> float:
+    """Return the share of the question's weight in its best passage, as it stands or in context.
+
+    A whole question must not lose by what was said before, nor a bare "And why?" by itself.
+    """
+    of = opened.keywords.coverage
+    texts = [hit.chunk.indexed_text for hit in hits]
+    return max((of(query, text, said) for text in texts for said in {"", context}), default=0.0)
 
 
 @contextmanager
@@ -185,6 +248,7 @@ class _Held:
     """An open release, how many calls are inside it, and what must not be shown of it."""
 
     opened: OpenRelease
+    pages: Mapping[str, str]  # the document of each chunk
     users: int = 0
     is_replaced: bool = False
     successor: str = ""  # the current release, where the embedder at hand cannot read it
@@ -201,6 +265,14 @@ class _Held:
         """Close the release if another took its place and the last call has left it."""
         if self.is_replaced and self.users == 0:
             self.opened.close()
+
+
+def _pages(release: Release) -> dict[str, str]:
+    return {
+        chunk_id: document.id
+        for document in release.documents.values()
+        for chunk_id in document.chunk_ids
+    }
 
 
 class _CurrentRelease:
@@ -249,7 +321,8 @@ class _CurrentRelease:
         release = self._store.get(current)
         if self._fingerprint not in (None, release.embedder):
             return self._stay(release)
-        held = _Held(self._store.open(current))
+        opened = self._store.open(current)
+        held = _Held(opened, _pages(opened.release))
         self._replace(held)
         return held
 

@@ -98,6 +98,9 @@ def _add_evaluate(commands: Commands) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
     parser.add_argument("--run", metavar="FILE", type=Path, help="write a TREC run")
     parser.add_argument("--answers", action="store_true", help="also ask the configured model")
+    parser.add_argument(
+        "--no-history", action="store_true", help="search follow-ups without what was asked before"
+    )
     _add_common_options(parser)
     parser.set_defaults(command=_evaluate)
 
@@ -177,10 +180,14 @@ def _evaluate(options: argparse.Namespace) -> int:
 async def _measure(options: argparse.Namespace) -> int:
     from supportbot.evaluation import EvaluationOptions, evaluate
 
-    report = await evaluate(
-        EvaluationOptions(options.dataset, options.retriever, options.run, options.answers),
-        _settings(options),
+    wanted = EvaluationOptions(
+        options.dataset,
+        options.retriever,
+        options.run,
+        options.answers,
+        history=not options.no_history,
     )
+    report = await evaluate(wanted, _settings(options))
     print(json.dumps(report.to_json()) if options.json else report.render())
     return DONE
 

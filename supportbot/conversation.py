@@ -49,7 +49,7 @@ class Turn:
     question: str
     answer: str
     outcome: Outcome
-    standalone: str = ""  # the question as it was searched, follow-ups made whole
+    standalone: str = ""  # the question, follow-ups made whole
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 A dataset is a folder with `corpus/` (one file a document; its id is the file's name without the
 ending) or `corpus.jsonl` (`id, title, text, url`), `queries.jsonl` (`id, question, answer,
-answerable`) and `qrels.tsv` (query, document, relevance).
+answerable`, and `history` where there is one: `[{"role", "text"}]`) and `qrels.tsv` (query,
+document, relevance).
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ class LabelledQuestion:
     text: str
     is_answerable: bool
     relevant: Mapping[str, int] = field(default_factory=dict)
+    history: tuple[str, ...] = ()  # what the asker said before, in order
 
 
 def read_questions(dataset: Path) -> list[LabelledQuestion]:
@@ -49,11 +51,24 @@ def read_questions(dataset: Path) -> list[LabelledQuestion]:
     rows = _rows(dataset / "queries.jsonl", ("id", "question"))
     return [
         LabelledQuestion(
-            str(row["id"]), str(row["question"]), bool(row["answerable"]), relevant[str(row["id"])]
+            str(row["id"]),
+            str(row["question"]),
+            bool(row["answerable"]),
+            relevant[str(row["id"])],
+            _said_before(row),
         )
         for row in rows
         if row.get("answerable") is not None
     ]
+
+
+def _said_before(row: Mapping[str, Any]) -> tuple[str, ...]:
+    turns = row.get("history") or ()
+    return tuple(
+        str(turn["text"])
+        for turn in turns
+        if isinstance(turn, dict) and turn.get("role") == "user" and turn.get("text")
+    )
 
 
 def corpus_folder(dataset: Path, written: Path) -> tuple[Path, dict[str, str]]:

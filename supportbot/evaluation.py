@@ -21,7 +21,7 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import asynccontextmanager, closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -31,10 +31,11 @@ from knowledge.releases import OpenRelease, ReleaseStore
 from knowledge.reranker import load_reranker
 from knowledge.retriever import Mode, Retriever
 from knowledge.sufficiency import sufficiency
+from supportbot.answering import followups
 from supportbot.answering.grounding import Passage, check
 from supportbot.answering.sentences import split
 from supportbot.config import BotSettings
-from supportbot.conversation import Answer, Citation, Outcome, Question
+from supportbot.conversation import Answer, Citation, Outcome, Question, Turn
 from supportbot.dataset import LabelledQuestion, corpus_folder, read_questions
 from supportbot.errors import EvaluationFailed
 from supportbot.measures import (
@@ -65,6 +66,7 @@ class EvaluationOptions:
         run: where to write a TREC run.
         answers: also ask the configured model.
         home: a home that holds the corpus already; None: build it into a temporary one.
+        history: search follow-ups together with what was asked before; False: each alone.
     """
 
     dataset: Path
@@ -72,6 +74,7 @@ class EvaluationOptions:
     run: Path | None = None
     answers: bool = False
     home: Path | None = None
+    history: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +154,8 @@ async def evaluate(
         KnowledgeError: the corpus cannot be searched.
     """
     questions = await asyncio.to_thread(_prepare, options)
+    if not options.history:
+        questions = [replace(question, history=()) for question in questions]
     async with _built(options, settings) as corpus:
         searched, documents = await asyncio.to_thread(
             _search_all, questions, corpus, options.retriever
@@ -214,8 +219,9 @@ def _search_all(
 
 
 def _search(question: LabelledQuestion, retriever: Retriever, corpus: _Corpus) -> Searched:
-    evidence = retriever.retrieve(question.text, Scope())
-    deep = retriever.retrieve(question.text, Scope(), _RANKED_CHUNKS)
+    context = _context(question)
+    evidence = retriever.retrieve(question.text, Scope(), context=context)
+    deep = retriever.retrieve(question.text, Scope(), _RANKED_CHUNKS, context)
     best: dict[str, float] = {}
     for hit in deep.hits:
         best.setdefault(corpus.dataset_id(hit.chunk.document_id), hit.score)
@@ -225,6 +231,14 @@ def _search(question: LabelledQuestion, retriever: Retriever, corpus: _Corpus) -
         sufficiency(evidence),
         evidence.timings_ms["total"],
     )
+
+
+def _context(question: LabelledQuestion) -> str:
+    """Return what a question is searched together with, as in a conversation."""
+    turns: list[Turn] = []
+    for text in question.history:
+        turns.append(Turn(text, "", Outcome.ANSWERED, followups.standalone(text, turns)))
+    return followups.context(turns)
 
 
 @dataclass(frozen=True, slots=True)

@@ -182,9 +182,11 @@ class FakeRetriever:
         self.error = error
         self.seconds = seconds
         self.queries: list[str] = []
+        self.contexts: list[str] = []
 
-    def retrieve(self, query: str, scope: Scope, limit: int = 8) -> Evidence:
+    def retrieve(self, query: str, scope: Scope, limit: int = 8, context: str = "") -> Evidence:
         self.queries.append(query)
+        self.contexts.append(context)
         time.sleep(self.seconds)
         if self.error:
             raise self.error

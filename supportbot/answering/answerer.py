@@ -49,7 +49,7 @@ _log = logging.getLogger(__name__)
 class Retrieves(Protocol):
     """What answering needs of the knowledge base; it is called in a thread."""
 
-    def retrieve(self, query: str, scope: Scope, limit: int = 8) -> Evidence:
+    def retrieve(self, query: str, scope: Scope, limit: int = 8, context: str = "") -> Evidence:
         """Return the best passages; raises KnowledgeError."""
         ...
 
@@ -122,7 +122,7 @@ class Answerer:
         yield Status("searching")
         history = await self._history(run)
         run.standalone = followups.standalone(run.question.text, history)
-        evidence, passages = await self._retrieve(run)
+        evidence, passages = await self._retrieve(run, followups.context(history))
         run.release = evidence.release
         if not is_sufficient(evidence):
             yield run.close(Outcome.NOT_FOUND, run.texts.not_found, cause="no_evidence")
@@ -180,12 +180,13 @@ class Answerer:
             _log.warning("no history", extra={**run.tags, "failure": repr(error)})
             return ()
 
-    async def _retrieve(self, run: _Run) -> tuple[Evidence, list[Passage]]:
+    async def _retrieve(self, run: _Run, context: str) -> tuple[Evidence, list[Passage]]:
         """Search in a thread. One that takes too long is abandoned: threads cannot be stopped."""
         share = self._settings.deadline_seconds * RETRIEVAL_SHARE
 
         def search() -> tuple[Evidence, list[Passage]]:
-            found = self._retriever.retrieve(run.standalone, run.question.scope, PASSAGES)
+            asked = run.question
+            found = self._retriever.retrieve(asked.text, asked.scope, PASSAGES, context)
             return found, prepared(found.chunks) if is_sufficient(found) else []
 
         try:

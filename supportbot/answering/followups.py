@@ -1,4 +1,9 @@
-"""Makes a follow-up question whole, so that it can be searched by itself."""
+"""Makes a follow-up question whole.
+
+A guess whether a question is a follow-up is often wrong, so the search does without: it weighs the
+question as it stands and together with what was asked before, and a question that needs nothing
+from before loses nothing by that. No model is called for it.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +30,7 @@ _WIDE_SHORT = 8  # characters
 
 
 def standalone(question: str, history: Sequence[Turn]) -> str:
-    """Return the question as it is searched: a follow-up with the question it leans on before it.
+    """Return the question made whole: a follow-up with the question it leans on before it.
 
     A question leans on the one before if it points back (`it`, `that`), begins like a
     continuation (`and`, `what about`), or is a few words long.
@@ -36,6 +41,11 @@ def standalone(question: str, history: Sequence[Turn]) -> str:
     if question.casefold() in previous.casefold():
         return previous
     return f"{previous[-MAX_CHARACTERS:].strip()} {question}"
+
+
+def context(history: Sequence[Turn]) -> str:
+    """Return what a question is searched together with: the one before it, made whole."""
+    return (history[-1].standalone or history[-1].question) if history else ""
 
 
 def _leans(question: str) -> bool:

@@ -10,13 +10,15 @@ from pathlib import Path
 import pytest
 
 from knowledge.config import load
+from knowledge.retriever import Mode
 from supportbot.config import BotSettings
 from supportbot.evaluation import EvaluationOptions, evaluate
 from tests.servers.bot import environment, ingest
 
 ROOT = Path(__file__).parents[2]
 DATASET = ROOT / "tests" / "data" / "mtrag-govt"
-MODES = ("bm25", "dense", "hybrid")
+MODES: tuple[Mode, ...] = ("bm25", "dense", "hybrid")
+ALONE = "--no-history"
 MEASURES = ("recall@5", "recall@10", "nDCG@10", "MRR@10")
 TOLERANCE = 0.006  # a processor's arithmetic moves near ties
 
@@ -26,9 +28,10 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Mapping[str,
     home = tmp_path_factory.mktemp("govt")
     ingest("sync", str(DATASET / "corpus"), env=environment(home))
     settings = load(BotSettings)
+    options = {mode: EvaluationOptions(DATASET, mode, home=home) for mode in MODES}
+    options[ALONE] = EvaluationOptions(DATASET, "hybrid", home=home, history=False)
     return {
-        mode: asyncio.run(evaluate(EvaluationOptions(DATASET, mode, home=home), settings)).ranking
-        for mode in MODES
+        name: asyncio.run(evaluate(wanted, settings)).ranking for name, wanted in options.items()
     }
 
 
@@ -40,7 +43,14 @@ def test_both_arms_together_find_more_than_either_alone(
     assert measured["hybrid"][measure] > alone
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("measure", MEASURES)
+def test_what_was_asked_before_helps(
+    measured: dict[str, Mapping[str, float]], measure: str
+) -> None:
+    assert measured["hybrid"][measure] > measured[ALONE][measure]
+
+
+@pytest.mark.parametrize("mode", [*MODES, ALONE])
 def test_the_readme_gives_the_figures_that_are_measured(
     measured: dict[str, Mapping[str, float]], mode: str
 ) -> None:

@@ -243,8 +243,9 @@ async def test_a_follow_up_is_searched_with_the_question_before_it() -> None:
     bot = answerer(model, retriever, threads)
     await final(bot, question("What is your refund policy?", conversation_id="c"))
     answer = await final(bot, question("How long does it take?", conversation_id="c"))
-    assert retriever.queries[-1] == "What is your refund policy? How long does it take?"
-    assert answer.standalone == retriever.queries[-1]
+    assert retriever.queries[-1] == "How long does it take?"
+    assert retriever.contexts == ["", "What is your refund policy?"]
+    assert answer.standalone == "What is your refund policy? How long does it take?"
     prompt = model.requests[-1][-1].content
     assert "- What is your refund policy?" in prompt
     assert prompt.count(GROUNDED) == 0

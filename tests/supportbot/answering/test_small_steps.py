@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from supportbot.answering import policy
-from supportbot.answering.followups import standalone
+from supportbot.answering.followups import context, standalone
 from supportbot.answering.links import is_web, link_to
 from supportbot.answering.texts import TEXTS, language_of, texts_for
 from supportbot.conversation import Outcome, Turn
@@ -52,6 +52,13 @@ def test_a_whole_question_is_searched_as_it_is() -> None:
 def test_a_chain_of_follow_ups_keeps_its_subject() -> None:
     second = Turn("And gifts?", "…", Outcome.ANSWERED, "What is your refund policy? And gifts?")
     assert "refund policy" in standalone("How long does it take?", [TURN, second])
+
+
+def test_a_question_is_searched_together_with_the_whole_of_the_one_before() -> None:
+    second = Turn("And gifts?", "…", Outcome.ANSWERED, "What is your refund policy? And gifts?")
+    assert context([TURN, second]) == "What is your refund policy? And gifts?"
+    assert context([TURN]) == TURN.question
+    assert context([]) == ""
 
 
 def test_a_repeated_question_is_not_doubled() -> None:
