@@ -81,6 +81,7 @@ class _Task:
     keeps_rest: bool = False
     unlisted: frozenset[str] = frozenset()  # names of sources whose documents stay as they are
     overrides: tuple[str, ...] = ()
+    may_empty: bool = False  # go on although no document is left
 
 
 @dataclass(slots=True)
@@ -91,6 +92,11 @@ class _Tally:
     removed: set[str] = field(default_factory=set)
     failures: list[Failure] = field(default_factory=list)
     notes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def leaves_nothing(self, current: Release | None) -> bool:
+        """Tell whether there were documents, and none is left."""
+        held = _documents(current)
+        return bool(held) and not self.put and self.removed.issuperset(held)
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,7 +300,13 @@ class Pipeline:
         plan = self._plan(found, current, retries)
         return self._carry_out(
             _Task(
-                plan, current, everything, order.began, unlisted=found.unlisted, overrides=overrides
+                plan,
+                current,
+                everything,
+                order.began,
+                unlisted=found.unlisted,
+                overrides=overrides,
+                may_empty=order.allows_loss,
             )
         )
 
@@ -390,6 +402,8 @@ class Pipeline:
                 workers.close()
                 if not (tally.put or tally.removed):
                     return None
+                if not task.may_empty and tally.failures and tally.leaves_nothing(task.current):
+                    raise _nothing_read(tally.failures)
                 self._progress.note("writing the indexes")
                 return _Built(builder.finish(), builder.embedded, builder.reused)
 
@@ -522,6 +536,15 @@ def _nothing_found(sources: Sequence[Source], held: Mapping[str, Document]) -> S
         f"no document found in {', '.join(source.name for source in sources)}{held_too};"
         f" files that are read end with {', '.join(sorted(ENDINGS))}"
         " (--allow-loss makes an empty sync). Nothing was changed"
+    )
+
+
+def _nothing_read(failures: Sequence[Failure]) -> SyncRefused:
+    first = failures[0]
+    return SyncRefused(
+        f"none of the {len(failures)} documents that are there could be read, the first being"
+        f" {first.uri}: {first.reason}; look whether it is the right place, or give --allow-loss to"
+        " remove all others. Nothing was changed"
     )
 
 

@@ -658,3 +658,20 @@ def test_every_failure_is_shown_once(base: Base) -> None:
 
     report = base.pipeline.sync([Doubled(str(base.docs), Labels())])
     assert [failure.uri for failure in report.failures] == ["x/"]
+
+
+def test_a_sync_of_which_no_document_can_be_read_never_empties_the_knowledge_base(
+    base: Base,
+) -> None:
+    base.sync()
+    other = Shelf(a=ParseFailed("no answer"), b="---\ntitle: [\n---\nx")
+    with pytest.raises(SyncRefused, match=r"none of the 2 documents .* a: no answer.*--allow-loss"):
+        base.pipeline.sync([other])
+    assert len(base.chunks()) == 4
+    assert base.pipeline.sync([other], allow_loss=True).documents.removed == 3
+
+
+def test_the_last_document_can_be_removed_by_its_name(base: Base) -> None:
+    base.sync()
+    base.pipeline.remove(["a.md", "b.html", "sub/c.txt"])
+    assert base.chunks() == {}
