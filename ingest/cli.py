@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import os
 import signal
 import sys
+import threading
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
@@ -17,6 +20,8 @@ from ingest.terminal import fail
 
 if TYPE_CHECKING:
     from ipaddress import IPv4Network, IPv6Network
+
+_STOP_SECONDS = 8.0
 
 
 class _UsageError(Exception):
@@ -37,6 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except _UsageError as error:
         return fail(str(error), 2, "--json" in words)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # both are a clean stop
+    if args.until_eof:
+        threading.Thread(target=_stop_at_eof, daemon=True).start()
     try:
         from ingest.commands import COMMANDS
 
@@ -50,6 +57,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except Exception as error:  # noqa: BLE001 - the door: whatever happens, one line and a code
         return _fail_by(error, args)
+
+
+def _stop_at_eof() -> None:
+    """Wait for the end of standard input, and stop this process, by force if need be."""
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(_STOP_SECONDS)
+    os._exit(130)
 
 
 def _fail_by(error: Exception, args: argparse.Namespace) -> int:
@@ -102,6 +118,11 @@ def _add_common(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help="print one JSON object")
     command.add_argument("--quiet", action="store_true", help="no progress, only failures")
     command.add_argument("--verbose", action="store_true", help="show tracebacks")
+    command.add_argument(
+        "--until-eof",
+        action="store_true",
+        help="stop when standard input ends, as it does when the program at its other end dies",
+    )
 
 
 def _takes_sources(command: argparse.ArgumentParser, count: str = "*") -> None:

@@ -36,9 +36,9 @@ Kind = Literal[
 ]
 
 
-_SECONDS = {"minute": 60, "hour": 3_600, "day": 86_400, "week": 604_800}
+_SECONDS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400, "week": 604_800}
 _NAMED = {"hourly": "every hour", "daily": "every day", "weekly": "every week"}
-_EVERY = re.compile(r"every (?:(\d{1,4}) )?(minute|hour|day|week)s?")
+_EVERY = re.compile(r"every (?:(\d{1,4}) )?(second|minute|hour|day|week)s?")
 
 
 class SourceSettings(BaseModel):
@@ -132,8 +132,9 @@ class IngestSettings(KnowledgeSettings):
     """All that the pipeline needs beyond the knowledge base."""
 
     sources: tuple[SourceSettings, ...] = setting(
-        about="`[[sources]]` in the file: `path`, `base_url`, `audience`; for a plain `sync`",
-        valid="tables with `path` or `url`, and `base_url` or `audience` where wanted",
+        about="`[[sources]]` in the file: `path` or `url`, `base_url`, `audience`, `schedule`; for"
+        " a plain `sync`, and watched by `serve` if one has a `schedule`",
+        valid="tables with `path` or `url`, and `base_url`, `audience` or `schedule` where wanted",
         shown="none",
         default=(),
     )

@@ -29,7 +29,7 @@ FILE_KEYS = frozenset(
         *("runapi_key", "model", "model_url", "model_fallbacks", "deadline_seconds"),
         *("daily_budget_usd", "database_url", "log_level", "slack", "widgets", "trusted_proxies"),
         *("slack_bot_token", "slack_app_token", "slack_signing_secret"),
-        "slack_api_url",
+        *("slack_api_url", "admin_token"),
     ]
 )
 

@@ -41,6 +41,7 @@ Address = Annotated[HttpUrl, AfterValidator(_without_login)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], BeforeValidator(_split)]
 Secret = Annotated[SecretStr, AfterValidator(_printable)]
+LongSecret = Annotated[Secret, Field(min_length=16)]
 
 
 class WidgetSettings(BaseModel):
@@ -60,6 +61,15 @@ class SlackSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     audience: str = "public"
+
+
+class SourceSettings(BaseModel):
+    """What the bot must know of a source; all else is the pipeline's."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    schedule: str = ""
+    token: SecretStr | None = None  # to be masked
 
 
 class BotSettings(KnowledgeSettings):
@@ -153,6 +163,12 @@ class BotSettings(KnowledgeSettings):
         shown="none: a visitor is who connects",
         default=(),
     )
+    admin_token: LongSecret | None = setting(
+        "SUPPORTBOT_ADMIN_TOKEN",
+        about="lets an operator's programs start syncs over HTTP at `/admin/sync`",
+        valid="16 or more printable ASCII characters without spaces",
+        shown="none: `/admin/` is closed",
+    )
     slack: SlackSettings = setting(
         about="`[slack]` in the file: `audience`",
         valid="a table with `audience`",
@@ -163,6 +179,13 @@ class BotSettings(KnowledgeSettings):
         about="`[[widgets]]` in the file: `key`, `origins`, `audience`, `title`",
         valid="tables with `key` (16 characters or more) and `origins`",
         shown="none: only this machine may ask",
+        default=(),
+    )
+    sources: tuple[SourceSettings, ...] = setting(
+        about="`[[sources]]` in the file: `path` or `url`, `base_url`, `audience`, `schedule`; for"
+        " a plain `sync`, and watched by `serve` if one has a `schedule`",
+        valid="tables with `path` or `url`, and `base_url`, `audience` or `schedule` where wanted",
+        shown="none",
         default=(),
     )
 
@@ -186,8 +209,11 @@ class BotSettings(KnowledgeSettings):
         """Return the text of every secret, for masking logs."""
         values = (getattr(self, name) for name in type(self).model_fields)
         keys = (widget.key for widget in self.widgets)
+        tokens = (source.token for source in self.sources)
         return tuple(
-            value.get_secret_value() for value in (*values, *keys) if isinstance(value, SecretStr)
+            value.get_secret_value()
+            for value in (*values, *keys, *tokens)
+            if isinstance(value, SecretStr)
         )
 
     @property

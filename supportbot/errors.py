@@ -6,7 +6,8 @@
     ├── ModelError            one try at the model endpoint failed; `kind` says how
     ├── RetrievalFailed       the knowledge base could not be searched in time
     ├── StateUnavailable      the state database cannot be reached
-    └── EvaluationFailed      a dataset is malformed, or its corpus could not be built
+    ├── EvaluationFailed      a dataset is malformed, or its corpus could not be built
+    └── SyncUnderWay          a sync that was asked for is not done yet
 
 Errors of the knowledge base itself are in `knowledge.errors`. Messages are for logs and operators;
 an asker only ever sees an `Answer` with its reference id.
@@ -81,6 +82,10 @@ class StateUnavailable(SupportbotError):
 
 class EvaluationFailed(SupportbotError):
     """A dataset is malformed, or its corpus could not be built."""
+
+
+class SyncUnderWay(SupportbotError):
+    """A sync that was asked for is not done yet."""
 
 
 class SlackCallFailed(SupportbotError):

@@ -17,6 +17,7 @@ from knowledge.errors import SettingsError
 from supportbot.bootstrap import Services, build_services
 from supportbot.config import BotSettings
 from supportbot.slack.app import SlackDoor, create_slack
+from supportbot.syncing import Syncs, syncing
 from supportbot.web.app import create_app
 
 log = logging.getLogger(__name__)
@@ -39,6 +40,8 @@ class Server(uvicorn.Server):
 async def serve(settings: BotSettings, host: str, port: int) -> int:
     """Run until SIGTERM or SIGINT, finish the answers under way, and return the exit code.
 
+    Sources with a schedule are watched meanwhile.
+
     Raises:
         SettingsError: the address cannot be used, or is not a loopback address although no widget
             key is configured.
@@ -47,10 +50,10 @@ async def serve(settings: BotSettings, host: str, port: int) -> int:
     if settings.slack_gap:
         raise SettingsError(f"Slack is configured by half: {settings.slack_gap}")
     with _bind(host, port) as listener:
-        async with build_services(settings) as services:
+        async with build_services(settings) as services, syncing(settings) as syncs:
             warming = asyncio.create_task(services.warm())
             slack = create_slack(services) if settings.uses_slack else None
-            server = Server(_config(services, slack))
+            server = Server(_config(services, slack, syncs))
             code = await _run(server, listener, slack, settings.deadline_seconds)
             await warming
             return code
@@ -74,9 +77,9 @@ async def _run(
     return 0 if stopping.is_set() else 1
 
 
-def _config(services: Services, slack: SlackDoor | None) -> uvicorn.Config:
+def _config(services: Services, slack: SlackDoor | None, syncs: Syncs) -> uvicorn.Config:
     return uvicorn.Config(
-        create_app(services, slack=slack.asgi if slack else None),
+        create_app(services, slack=slack.asgi if slack else None, syncs=syncs),
         log_config=None,
         access_log=False,
         server_header=False,

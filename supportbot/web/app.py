@@ -20,6 +20,7 @@ from supportbot.config import BotSettings
 from supportbot.conversation import Answer, AnswerEvent, Question
 from supportbot.errors import StateUnavailable
 from supportbot.web import stream
+from supportbot.web.admin import Syncing, add_admin
 from supportbot.web.auth import Access, Caller
 from supportbot.web.bodies import (
     AnswerBody,
@@ -103,12 +104,15 @@ class WebServices(Protocol):
         ...
 
 
-def create_app(services: WebServices, slack: ASGIApp | None = None) -> FastAPI:
+def create_app(
+    services: WebServices, slack: ASGIApp | None = None, syncs: Syncing | None = None
+) -> FastAPI:
     """Return the application that serves these open services.
 
     Args:
         services: what answers and remembers; the caller opens and closes it.
         slack: takes Slack's events at `/slack/events`.
+        syncs: runs the syncs that are asked for at `/admin/sync`.
     """
     app = FastAPI(
         title="supportbot",
@@ -126,6 +130,7 @@ def create_app(services: WebServices, slack: ASGIApp | None = None) -> FastAPI:
     _add_answers(app, _Asking(services.answerer, metrics))
     _add_conversations(app, services.threads)
     _add_health(app, services, metrics)
+    add_admin(app, services.settings.admin_token, syncs)
     Pages(services.settings, app.openapi).add_to(app)
     if slack is not None:
         app.router.routes.append(Route("/slack/events", _Mounted(slack), methods=["POST"]))

@@ -25,6 +25,7 @@ LONG_AGO = Failure("a", "no answer", is_transient=True, source="shelf").after(
         ("Daily", 86_400),
         ("weekly", 604_800),
         ("every 6 hours", 21_600),
+        ("every 2 seconds", 2),
         ("every minute", 60),
         ("every  2 Weeks", 1_209_600),
     ],

@@ -25,6 +25,7 @@ from supportbot.conversation import (
     Timings,
     Usage,
 )
+from supportbot.web.admin import Syncing
 from supportbot.web.app import create_app
 
 Step = AnswerEvent | float | Exception  # a number: seconds of silence; an error: it is raised
@@ -182,13 +183,19 @@ class PlayedServices:
 class WebServer:
     """The web door at `url`; `services.answerer` holds the play."""
 
-    def __init__(self, *widgets: WidgetSettings, slack: ASGIApp | None = None) -> None:
-        self.services = PlayedServices(BotSettings(widgets=widgets))
+    def __init__(
+        self,
+        *widgets: WidgetSettings,
+        slack: ASGIApp | None = None,
+        settings: BotSettings | None = None,
+        syncs: Syncing | None = None,
+    ) -> None:
+        self.services = PlayedServices(settings or BotSettings(widgets=widgets))
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._socket.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         config = uvicorn.Config(
-            create_app(self.services, slack),
+            create_app(self.services, slack, syncs),
             log_config=None,
             access_log=False,
             proxy_headers=False,
