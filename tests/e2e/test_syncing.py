@@ -137,13 +137,26 @@ def test_a_bot_that_is_killed_leaves_no_child(
         until(lambda: not alive(pids), SOON)
 
 
+def test_two_replicas_with_one_home_both_follow_and_disturb_each_other_in_nothing(
+    settings: dict[str, str], docs: Path
+) -> None:
+    scheduled(settings, docs)
+    with RunningBot(settings) as one, RunningBot(settings) as other:
+        watch_of(other)
+        (docs / "returns.md").write_text(page(14))
+        for bot in (one, other):
+            until(lambda bot=bot: is_answered(bot, "14 days"))  # type: ignore[misc]
+        log = [*one.log, *other.log]
+    assert not [line for line in log if "unexpected" in line or "starts again" in line]
+
+
 def test_a_watch_that_dies_is_started_again(settings: dict[str, str], docs: Path) -> None:
     scheduled(settings, docs)
     with RunningBot(settings) as bot:
         (pid,) = watch_of(bot)
         os.kill(pid, signal.SIGKILL)
         (docs / "returns.md").write_text(page(14))
-        until(lambda: is_answered(bot, "14 days"), SOON)
+        until(lambda: is_answered(bot, "14 days"))
     assert any("starts again in 1 s" in line for line in bot.log)
 
 
