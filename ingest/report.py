@@ -78,7 +78,7 @@ class Report:
         rare: dict[str, Any] = {"notes": notes, "overrides": list(self.overrides)}
         if self.verdict:
             rare["gate"] = self.verdict.to_json()
-        if self.findings:
+        if self.findings and any(self.findings.counts.values()):
             rare["findings"] = self.findings.counts
         return {
             "release": self.release,
