@@ -208,7 +208,8 @@ class Fetcher:
                     port=address.port,
                     target=address.target,
                 ),
-                headers=list(sent.items()),
+                # Latin-1, as they arrive: a server's own ETag goes back to it unchanged.
+                headers=[(k.encode("latin-1"), v.encode("latin-1")) for k, v in sent.items()],
                 content=body,
                 extensions={"timeout": {"pool": self.rules.seconds}},
             ) as answer,

@@ -281,5 +281,5 @@ def _date(text: str) -> str:
 def _iso(http_date: str) -> str:
     try:
         return parsedate_to_datetime(http_date).isoformat()
-    except ValueError:
+    except (ValueError, OverflowError):
         return ""

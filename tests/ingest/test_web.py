@@ -252,3 +252,26 @@ def test_a_host_is_asked_no_faster_than_is_polite() -> None:
     pace.wait("a")
     pace.wait("a")
     assert slept[-1] == 10
+
+
+def test_a_sign_of_a_page_that_is_not_ascii_goes_back_as_it_came(web: Reader) -> None:
+    sign = '"caf\xe9"'
+    web.site.pages["/help"] = Page("x", headers={"ETag": sign}, has_etag=False)
+    web.list("page", "help")
+    assert not web.list("page", "help").failures
+    assert web.site.requests[0].headers["if-none-match"] == sign
+
+
+@pytest.mark.parametrize("year", ["9" * 20, "2026 10:00:00 +" + "9" * 20])
+def test_a_date_that_no_calendar_has_is_no_date(web: Reader, year: str) -> None:
+    date = f"Tue, 03 Feb {year}" + ("" if ":" in year else " 10:00:00 GMT")
+    web.site.pages["/help"] = Page("x", headers={"Last-Modified": date})
+    source = web.source("page", "help")
+    (item,) = source.list().items
+    assert source.read(item).about.modified_at == ""
+
+
+def test_a_wish_to_wait_until_a_date_that_no_calendar_has_is_none(web: Reader) -> None:
+    date = f"Tue, 03 Feb {'9' * 20} 10:00:00 GMT"
+    web.site.pages["/help"] = Page("x", status=503, headers={"Retry-After": date})
+    assert "503" in web.list("page", "help").failures[0].reason
