@@ -22,7 +22,10 @@ _TRACKING = re.compile(
     re.IGNORECASE,
 )
 _SESSION_IN_PATH = re.compile(r";jsessionid=[^/;]*", re.IGNORECASE)
-_REFRESH = re.compile(r"\s*(\d+)[\d.]*\s*[;,]\s*(?:url\s*=\s*)?[\"']?([^\"']+)", re.IGNORECASE)
+# Nothing is given back: a page of digits would be read again from each of them.
+_REFRESH = re.compile(
+    r"\s*+(\d++)[\d.]*+\s*+[;,]\s*+(?:url\s*+=\s*+)?[\"']?([^\"']+)", re.IGNORECASE
+)
 _FOR_ANY_ROBOT = ("robots", USER_AGENT)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -275,3 +276,11 @@ def test_a_wish_to_wait_until_a_date_that_no_calendar_has_is_none(web: Reader) -
     date = f"Tue, 03 Feb {'9' * 20} 10:00:00 GMT"
     web.site.pages["/help"] = Page("x", status=503, headers={"Retry-After": date})
     assert "503" in web.list("page", "help").failures[0].reason
+
+
+def test_a_page_of_digits_for_a_refresh_is_read_at_once(web: Reader) -> None:
+    digits = "1" * 200_000
+    web.site.pages["/help"] = Page(f'<meta http-equiv="refresh" content="{digits}"><p>x')
+    began = time.process_time()
+    assert len(web.list("page", "help").items) == 1
+    assert time.process_time() - began < 5
