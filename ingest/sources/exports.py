@@ -16,7 +16,7 @@ from ingest.parsers import fields
 from ingest.parsers.characters import decode
 from ingest.sources.base import About
 
-_NAME = re.compile(r"(?P<title>.*?)\s*\b(?P<id>[0-9a-f]{32})(?P<all>_all)?")
+_ID = re.compile(r"\b([0-9a-f]{32})(_all)?\Z")
 _PART = re.compile(r"(ExportBlock|Export)-[0-9a-f-]{36}(-Part-\d+)?\.zip", re.IGNORECASE)
 _PAGES = (".md", ".html")
 _HEADING = re.compile(r"\s*# [^\n]*\n")
@@ -42,10 +42,11 @@ class NotionName:
     def of(cls, path: str) -> NotionName | None:
         """Return the parts of the name, None where it holds no id."""
         name = PurePosixPath(path)
-        match = _NAME.fullmatch(name.stem)
+        match = _ID.search(name.stem)
         if not match:
             return None
-        return cls(match["title"], match["id"], name.suffix.lower(), bool(match["all"]))
+        title = name.stem[: match.start()].rstrip()
+        return cls(title, match[1], name.suffix.lower(), bool(match[2]))
 
 
 def is_notion(paths: Sequence[str]) -> bool:

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import stat
+import time
 import zipfile
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from ingest.parsers import parse
 from ingest.plan import diff
 from ingest.sources.base import Labels, RawDocument
 from ingest.sources.containers import Content, Unfolded, unfold
+from ingest.sources.exports import NotionName
 from ingest.sources.files import FileSource
 from knowledge.documents import Document
 
@@ -420,3 +422,9 @@ def test_the_table_of_contents_of_a_confluence_space_is_passed_over() -> None:
     unfolded = unfold("space.zip", zipped(files))
     assert list(unfolded.members) == ["space.zip/DOCS/Home_65601.html"]
     assert unfolded.skipped["tables of contents"] == 1
+
+
+def test_a_name_of_blanks_is_told_from_a_notion_page_at_once() -> None:
+    began = time.process_time()
+    assert NotionName.of(" " * 60_000 + "x.md") is None
+    assert time.process_time() - began < 1
