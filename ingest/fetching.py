@@ -47,6 +47,7 @@ _FOR_OTHERS = ("accept", "accept-language", "if-none-match", "if-modified-since"
 _STALL_SECONDS = 15.0  # without a byte
 _IDLE_SECONDS = 15.0  # that a connection is kept for the next request
 _STEP_BYTES = 1024**2
+_PIECE_BYTES = 4096  # what follows a member of a gzip file is copied for each member
 _RATIO = 100  # of what was packed to what was sent, above one step
 
 
@@ -424,8 +425,7 @@ def unpacked(chunks: Iterable[bytes], limit: int) -> bytes:
 
 def _gunzip(chunks: Iterable[bytes]) -> Iterator[bytes]:
     unpacker = None
-    for chunk in chunks:
-        rest = chunk
+    for rest in _pieces(chunks):
         while rest:
             if unpacker is None or unpacker.eof:
                 unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
@@ -435,6 +435,12 @@ def _gunzip(chunks: Iterable[bytes]) -> Iterator[bytes]:
         yield unpacker.flush()
         if not unpacker.eof:
             raise FetchFailed("it ends in the middle", is_transient=True)
+
+
+def _pieces(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    for chunk in chunks:
+        for start in range(0, len(chunk), _PIECE_BYTES):
+            yield chunk[start : start + _PIECE_BYTES]
 
 
 def _bounded(chunks: Iterable[bytes], limit: int) -> bytes:

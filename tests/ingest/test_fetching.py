@@ -466,3 +466,10 @@ def test_a_lost_connection_is_asked_again() -> None:
 
 def test_the_system_s_resolver_gives_addresses() -> None:
     assert ip_address("127.0.0.1") in fetching.resolve("127.0.0.1")
+
+
+def test_a_gzip_file_of_a_hundred_thousand_empty_members_is_read_at_once() -> None:
+    packed = gzip.compress(b"") * 100_000 + gzip.compress(b"x")
+    began = time.process_time()
+    assert fetching.unpacked([packed], 1000) == b"x"
+    assert time.process_time() - began < 2
