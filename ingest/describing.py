@@ -6,12 +6,14 @@ from pathlib import PurePosixPath
 from urllib.parse import quote, urljoin, urlsplit
 
 from ingest.parsers.base import Parsed
+from ingest.parsers.characters import line
 from ingest.screening import finder
 from ingest.sources.base import RawDocument
 from knowledge.documents import STAFF, Document
 from knowledge.redaction import masked
 
 _LONGEST_TITLE = 300  # characters
+_READ_OF_TITLE = 3_000  # some systems have whole pages there, and to look through them takes long
 _MARKDOWN = (".md", ".markdown", ".mdx")
 
 
@@ -30,12 +32,12 @@ def describe(raw: RawDocument, parsed: Parsed, content_hash: str) -> Document:
         source=raw.source,
         content_hash=content_hash,
         audiences=_audiences(raw, parsed),
-        language=told.language or parsed.language,
-        modified_at=told.modified_at or parsed.modified_at,
+        language=line(told.language or parsed.language),
+        modified_at=line(told.modified_at or parsed.modified_at),
         valid_until=min(days, default=""),
-        tags=tuple(dict.fromkeys((*told.tags, *parsed.tags, *labels.tags))),
-        owner=told.owner or parsed.owner or labels.owner,
-        version=told.version or parsed.version or labels.version,
+        tags=tuple(dict.fromkeys(map(line, (*told.tags, *parsed.tags, *labels.tags)))),
+        owner=line(told.owner or parsed.owner) or labels.owner,
+        version=line(told.version or parsed.version) or labels.version,
         kind=parsed.kind,
     )
 
@@ -43,8 +45,8 @@ def describe(raw: RawDocument, parsed: Parsed, content_hash: str) -> Document:
 def _title(raw: RawDocument, parsed: Parsed) -> str:
     stem = PurePosixPath(raw.id).stem
     title = (
-        raw.about.title
-        or parsed.title
+        line(raw.about.title[:_READ_OF_TITLE])
+        or line(parsed.title[:_READ_OF_TITLE])
         or stem.replace("-", " ").replace("_", " ").strip()
         or raw.id
     )
@@ -57,7 +59,7 @@ def _audiences(raw: RawDocument, parsed: Parsed) -> frozenset[str]:
     if said is None:
         return frozenset({raw.labels.audience})
     # A label that cannot be read closes the document; it never opens it.
-    return said or frozenset({STAFF})
+    return said if said and all(map(str.isprintable, said)) else frozenset({STAFF})
 
 
 def _uri(raw: RawDocument, parsed: Parsed) -> str:
@@ -80,4 +82,5 @@ def _is_web_address(text: str) -> bool:
         parts = urlsplit(text)
     except ValueError:
         return False
-    return parts.scheme in ("http", "https") and bool(parts.netloc) and not set(text) & set(' <>"')
+    is_plain = text.isprintable() and not set(text) & set(' <>"')
+    return parts.scheme in ("http", "https") and bool(parts.netloc) and is_plain

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 from ingest.errors import ParseFailed
 from ingest.parsers.base import Parsed
-from ingest.parsers.characters import clean, decode
+from ingest.parsers.characters import clean, decode, line
 from ingest.sources.base import Labels, RawDocument
 from knowledge.documents import FLAGGED, HIDDEN, MASKED, Note
 from knowledge.redaction import Finder, Found, everything, keys, masked
@@ -46,7 +46,7 @@ def screened(raw: RawDocument, parsed: Parsed) -> Parsed:
 
     The title, which may come from elsewhere, is looked at here and masked where it is chosen.
     """
-    title = raw.about.title or parsed.title
+    title = line(raw.about.title) or line(parsed.title)
     flags = list(screen(f"{title}\n{parsed.text}"))
     notes = [
         Note(FLAGGED, flag.rule, _place(parsed, flag.start - len(title) - 1), flag.words)

@@ -88,6 +88,11 @@ def clean(text: str) -> str:
     return unicodedata.normalize("NFC", _RUNS.sub(r"\1\2", text))
 
 
+def line(text: str) -> str:
+    """Return what another system says of a document as one clean line, "?" for half characters."""
+    return " ".join(clean(text.encode("utf-8", "replace").decode()).split())
+
+
 def _wide(data: bytes) -> str:
     """Return which UTF-16 this is without a mark: the one in which all is text, with spaces."""
     sample = data[: _SAMPLE_BYTES // 2 * 2]

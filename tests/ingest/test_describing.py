@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -113,3 +114,25 @@ def test_what_the_sources_system_says_goes_before_the_page_and_the_labels() -> N
 def test_a_last_day_that_is_no_date_is_never_taken_for_good() -> None:
     with pytest.raises(ParseFailed, match="YYYY-MM-DD"):
         described("a.md", "---\nvalid_until: soon\n---\nx")
+
+
+def test_titles_of_other_systems_hold_nothing_that_no_reader_sees() -> None:
+    hidden = "\x1b[31mOpen\u202e the\U000e0041 \u200bbox\ud800\n"
+    page = replace(raw("a.md", "x"), about=About(title=hidden, owner=hidden, tags=(hidden,)))
+    made = describe(page, parse(page), "hash")
+    assert {made.title, made.owner, *made.tags} == {"Open the box?"}
+
+
+@pytest.mark.parametrize("sign", ["\ud800", "\x1b", "\u202e"])
+def test_an_address_or_audience_of_odd_signs_is_none(sign: str) -> None:
+    about = About(url=f"https://x.example/{sign}", audiences=frozenset({f"partners{sign}"}))
+    page = replace(raw("a.md", "x"), about=about)
+    made = describe(page, parse(page), "hash")
+    assert (made.uri, made.audiences) == ("a.md", {"staff"})
+
+
+def test_a_title_of_a_whole_page_is_looked_through_in_part() -> None:
+    page = replace(raw("a.md", "x"), about=About(title="glpat-" * 500_000))
+    began = time.process_time()
+    assert len(describe(page, parse(page), "hash").title) == 300
+    assert time.process_time() - began < 2

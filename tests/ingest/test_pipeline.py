@@ -675,3 +675,15 @@ def test_the_last_document_can_be_removed_by_its_name(base: Base) -> None:
     base.sync()
     base.pipeline.remove(["a.md", "b.html", "sub/c.txt"])
     assert base.chunks() == {}
+
+
+def test_half_characters_in_labels_harm_no_other_document(tmp_path: Path) -> None:
+    records = [
+        {"id": 1, "body": "The first page.", "url": "https://x.example/\ud800"},
+        {"id": 2, "body": "The second page.", "audience": "\ud800"},
+        {"id": 3, "body": "The third page.", "title": "\ud800"},
+    ]
+    (tmp_path / "a.json").write_text(json.dumps(records))
+    store = ReleaseStore(tmp_path / "home")
+    report = Pipeline(store, HashEmbedder()).sync([FileSource(str(tmp_path / "a.json"), Labels())])
+    assert (report.documents.added, report.failures) == (3, ())
