@@ -94,7 +94,7 @@ class MarkBook:
             self._database.executemany("INSERT OR REPLACE INTO marks VALUES (?, ?, ?, ?, ?)", rows)
 
     def forget(self, chunk_ids: Sequence[str]) -> None:
-        """Forget passages."""
+        """Forget passages, and leave nothing of their sentences in the file."""
         with self._database:
             self._database.executemany(
                 "DELETE FROM marks WHERE chunk_id = ?", ((id_,) for id_ in chunk_ids)
@@ -143,6 +143,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     database = sqlite3.connect(path, timeout=10.0)
     try:
         database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA secure_delete = ON")  # which not every build of SQLite begins with
         database.execute("PRAGMA synchronous = OFF")  # a cache; damage is noticed
         database.execute(_SCHEMA)
         database.execute("SELECT rest FROM marks LIMIT 1")

@@ -9,12 +9,13 @@ import pytest
 
 from ingest.findings.links import dead_links, links
 from ingest.findings.look import Findings, look, read_findings, summary
+from ingest.findings.marks import MarkBook
 from ingest.findings.pairs import SIZE, alike, hashes, signature
 from ingest.pipeline import Pipeline
 from ingest.report import Report
 from ingest.sources.base import Labels
 from ingest.sources.files import FileSource
-from knowledge.documents import Document
+from knowledge.documents import Chunk, Document
 from knowledge.errors import StoreUnavailable
 from knowledge.releases import Release, ReleaseStore
 from tests.fakes import HashEmbedder
@@ -212,3 +213,17 @@ def test_a_summary_names_only_what_there_is() -> None:
     expected = "3 contradictions, 1 copied passage, 2 documents that no search finds"
     assert summary(counts) == expected
     assert summary({}) == ""
+
+
+def test_nothing_of_removed_passages_stays_in_the_file_of_marks(tmp_path: Path) -> None:
+    file = tmp_path / "findings.sqlite"
+    text = "Refunds of zanzibar parcels take 14 days."
+    chunks = [
+        Chunk(f"c{number}", "a.md", "Refunds", "a.md", (), text, number) for number in range(200)
+    ]
+    with MarkBook(file) as book:
+        book.put((chunk, "hash") for chunk in chunks)
+    assert b"zanzibar" in file.read_bytes()
+    with MarkBook(file) as book:
+        book.forget([chunk.id for chunk in chunks])
+    assert not any(b"zanzibar" in path.read_bytes() for path in tmp_path.iterdir())
