@@ -9,7 +9,7 @@ from ingest.parsers.base import Parsed
 from ingest.parsers.characters import line
 from ingest.screening import finder
 from ingest.sources.base import RawDocument
-from knowledge.documents import STAFF, Document
+from knowledge.documents import PUBLIC, STAFF, Document
 from knowledge.redaction import masked
 
 _LONGEST_TITLE = 300  # characters
@@ -58,6 +58,9 @@ def _audiences(raw: RawDocument, parsed: Parsed) -> frozenset[str]:
     said = parsed.audiences if raw.about.audiences is None else raw.about.audiences
     if said is None:
         return frozenset({raw.labels.audience})
+    own = raw.labels.audience
+    if raw.is_fetched and raw.about.audiences is None and own != PUBLIC:
+        said = frozenset({own}) if said & {own, PUBLIC} else frozenset()
     # A label that cannot be read closes the document; it never opens it.
     return said if said and all(map(str.isprintable, said)) else frozenset({STAFF})
 

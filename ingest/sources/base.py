@@ -70,6 +70,7 @@ class RawDocument:
     about: About = field(default_factory=About)  # what the source's system says about it
     stamp: str = ""  # of these bytes, as `Listed.stamp`; "": their SHA-256
     path: str = ""  # where customers read it, below the base URL; "": as its id says
+    is_fetched: bool = False  # many may write it; what it says of itself never opens it
 
 
 @dataclass(frozen=True, slots=True)

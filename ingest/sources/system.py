@@ -133,6 +133,7 @@ class ApiSource:
             self.labels,
             content.about,
             version.stamp,
+            is_fetched=True,
         )
 
     def stamp(self) -> str:

@@ -71,7 +71,16 @@ class WebSource:
         if data is None:
             seen, data = self._fetch(item.place)
         about = About(url=item.id, modified_at=seen.modified_at)
-        return RawDocument(item.id, self.name, seen.ending, data, self.labels, about, seen.stamp)
+        return RawDocument(
+            item.id,
+            self.name,
+            seen.ending,
+            data,
+            self.labels,
+            about,
+            seen.stamp,
+            is_fetched=True,
+        )
 
     def stamp(self) -> str:
         """Return a sign that changes every quarter of an hour: a site is not asked all the time."""

@@ -136,3 +136,28 @@ def test_a_title_of_a_whole_page_is_looked_through_in_part() -> None:
     began = time.process_time()
     assert len(describe(page, parse(page), "hash").title) == 300
     assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize(
+    ("source", "said", "audience"),
+    [
+        ("staff", "public", "staff"),
+        ("partners", "[partners, public]", "partners"),
+        ("partners", "staff", "staff"),
+        ("partners", "others", "staff"),
+        ("public", "staff", "staff"),
+        ("public", "partners", "partners"),
+    ],
+)
+def test_a_fetched_page_may_close_itself_and_never_open_itself(
+    source: str, said: str, audience: str
+) -> None:
+    text = f"---\naudience: {said}\n---\nx"
+    page = replace(raw("a.md", text, audience=source), is_fetched=True)
+    assert describe(page, parse(page), "hash").audiences == {audience}
+
+
+def test_a_system_says_who_may_see_what_it_holds() -> None:
+    about = About(audiences=frozenset({"public"}))
+    page = replace(raw("a.md", "x", audience="staff"), about=about, is_fetched=True)
+    assert describe(page, parse(page), "hash").audiences == {"public"}

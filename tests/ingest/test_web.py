@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ingest.config import SourceSettings
+from ingest.describing import describe
 from ingest.errors import ParseFailed, SourceUnusable
 from ingest.parsers import parse
 from ingest.sources import pages
@@ -284,3 +286,12 @@ def test_a_page_of_digits_for_a_refresh_is_read_at_once(web: Reader) -> None:
     began = time.process_time()
     assert len(web.list("page", "help").items) == 1
     assert time.process_time() - began < 5
+
+
+def test_a_page_of_a_staff_site_does_not_open_itself(web: Reader) -> None:
+    text = "---\naudience: public\n---\nInternal prices."
+    web.site.pages["/help"] = Page(text, "text/markdown")
+    source = web.source("page", "help")
+    (item,) = source.list().items
+    raw = replace(source.read(item), labels=Labels("staff"))
+    assert describe(raw, parse(raw), "hash").audiences == {"staff"}
