@@ -95,7 +95,7 @@ def _plan_gate(args: argparse.Namespace, settings: IngestSettings) -> int:
         changed = [one.to_json() for one in verdict.compared if one.is_change]
         print_json({"gate": {**verdict.to_json(), "changed": changed}})
     else:
-        print("\n".join([*verdict.changes(), verdict.summary]))
+        print("\n".join(map(plain, [*verdict.changes(), verdict.summary])))
     return 1 if verdict.blocks else 0
 
 
@@ -115,7 +115,7 @@ def status(args: argparse.Namespace) -> int:
     if state["gate"]:
         print(f"{'gate':10} {_gate_line(state['gate'])}")
     for line in _editors_lines(state):
-        print(line)
+        print(plain(line))
     print(f"{'disk':10} {state['disk_bytes'] / 1e6:.1f} MB in {state['releases']} releases")
     _print_notes(store.notes())
     _print_failures(store.failures())
@@ -166,7 +166,8 @@ def search(args: argparse.Namespace) -> int:
     for rank, hit in enumerate(evidence.hits, 1):
         chunk = hit.chunk
         where = " › ".join(part for part in (chunk.title, chunk.heading) if part)
-        print(f"{rank}. {where}  ({hit.score:.3f})\n   {chunk.uri}\n   {_snippet(chunk.text)}")
+        print(plain(f"{rank}. {where}  ({hit.score:.3f})"))
+        print(plain(f"   {chunk.uri}"), plain(f"   {_snippet(chunk.text)}"), sep="\n")
     if evidence.is_empty:
         print("nothing found")
     return 0
@@ -258,7 +259,7 @@ def _show(report: Report, args: argparse.Namespace) -> int:
         _print_notes(report.notes)
         _print_failures(report.failures)
         for line in report.verdict.lines() if report.verdict else ():
-            print(line, file=sys.stderr, flush=True)
+            print(plain(line), file=sys.stderr, flush=True)
         if not args.quiet or report.is_blocked:
             print(report.summary, flush=True)
             found = findings_summary(report.findings.counts) if report.findings else ""

@@ -24,7 +24,8 @@ def fail(message: str, code: int, as_json: bool) -> int:
         print_json({"error": message})
     else:
         wipe = WIPE if sys.stderr.isatty() else ""  # of a bar that was left behind
-        print(f"{wipe}supportbot-ingest: {message}", file=sys.stderr, flush=True)
+        shown = "\n".join(map(plain, message.split("\n")))
+        print(f"{wipe}supportbot-ingest: {shown}", file=sys.stderr, flush=True)
     return code
 
 

@@ -254,6 +254,14 @@ def test_the_status_tells_since_when_a_document_fails_and_what_was_left_out(
     )
 
 
+def test_findings_move_no_cursor(home: Path, releases: list[str], capsys: Captured) -> None:
+    row = {"document": "https://x.example/#\x1b[2J", "title": "\x1b]0;owned\x07"}
+    (home / "findings.json").write_text(json.dumps({"unreachable": [row]}))
+    _, out, _ = run("status", capsys=capsys)
+    assert "owned" in out
+    assert "\x1b" not in out
+
+
 @pytest.fixture
 def noted(home: Path, tmp_path: Path) -> None:
     """A release with a dead link, a text that speaks to a model, and a masked key."""

@@ -6,7 +6,7 @@ import unicodedata
 
 import pytest
 
-from ingest.terminal import Bar, Lines, progress_on
+from ingest.terminal import Bar, Lines, fail, progress_on
 
 NAMES = [
     "guide/a.md",
@@ -74,3 +74,10 @@ def test_lines_are_plain() -> None:
     lines.note("said\x1b[2J")
     lines.step("documents", 1, 4, "a.md")
     assert stream.getvalue() == "said\N{REPLACEMENT CHARACTER}[2J\n"
+
+
+def test_an_error_of_another_system_moves_no_cursor(capsys: pytest.CaptureFixture[str]) -> None:
+    fail("git fetch failed: remote: \x1b[2J\x1b]0;owned\x07\nlook there", 1, as_json=False)
+    assert capsys.readouterr().err == (
+        "supportbot-ingest: git fetch failed: remote: \ufffd[2J\ufffd]0;owned\ufffd\nlook there\n"
+    )
