@@ -11,6 +11,8 @@ from typing import IO, Any
 from ingest.errors import ParseFailed
 
 _MAX_MEMBERS = 10_000
+_ENTRY = b"PK\x01\x02"  # begins what the directory says of a member
+_MAX_ENTRIES = 100_000  # with those of archives inside that are not packed
 _MAX_UNPACKED = 200 * 1024 * 1024
 _MAX_RATIO = 100  # unpacked to packed, of the whole archive
 _HARMLESS = 1024 * 1024  # unpacked bytes up to which no ratio matters
@@ -31,6 +33,9 @@ def open_archive(data: bytes) -> zipfile.ZipFile:
         ParseFailed: it is no ZIP archive, encrypted, or larger than a document ever is. Reading a
             damaged member raises it too.
     """
+    # `zipfile` makes objects of the whole directory first, of ten times its size.
+    if data.count(_ENTRY) > _MAX_ENTRIES:
+        raise ParseFailed(f"a ZIP archive of more than {_MAX_MEMBERS:,} files")
     try:
         archive = _Archive(io.BytesIO(data))
     except _DAMAGE as error:

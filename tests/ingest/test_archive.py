@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+import time
 import tracemalloc
 import zipfile
 import zlib
@@ -96,3 +97,13 @@ def test_any_bytes_are_an_archive_or_a_failure(noise: bytes, place: int) -> None
 
 def _noise(size: int) -> bytes:
     return random.Random(7).randbytes(size)
+
+
+def test_a_directory_of_a_million_files_is_refused_before_it_is_read() -> None:
+    entry = b"PK\x01\x02" + bytes(24) + b"\x01" + bytes(17) + b"a"
+    directory = entry * 1_000_000
+    end = b"PK\x05\x06" + bytes(8) + len(directory).to_bytes(4, "little") + bytes(6)
+    began = time.process_time()
+    with pytest.raises(ParseFailed, match="more than 10,000 files"):
+        open_archive(directory + end)
+    assert time.process_time() - began < 1
