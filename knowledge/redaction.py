@@ -97,7 +97,7 @@ def _moved(place: int, found: Sequence[Found]) -> int:
 # Keys --------------------------------------------------------------------------------------------
 
 _WORD_END = r"(?![A-Za-z0-9])"
-_HAS_DIGIT = r"(?=[\w./+=~-]*\d)"
+_HAS_DIGIT = r"(?=[\w./+=~-]{0,500}\d)"
 # Rule, a text without which it cannot match, and its pattern; of a group only that is masked.
 _KEY_SHAPES = tuple(
     (rule, hint, re.compile(pattern))
@@ -116,7 +116,7 @@ _KEY_SHAPES = tuple(
         ("google-key", "AIza", r"AIza[0-9A-Za-z_-]{35}"),
         ("google-token", "ya29.", r"ya29\.[0-9A-Za-z_-]{20,}"),
         ("google-secret", "GOCSPX-", r"GOCSPX-[0-9A-Za-z_-]{20,}"),
-        ("jwt", "eyJ", r"eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]*"),
+        ("jwt", "eyJ", r"eyJ[\w-]{8,1000}\.eyJ[\w-]{8,}\.[\w-]*"),
         ("sendgrid-key", "SG.", r"(?<!\w)SG\.[\w-]{16,32}\.[\w-]{30,64}"),
         ("mailgun-key", "key-", r"(?<![\w-])key-[0-9a-f]{32}" + _WORD_END),
         ("twilio-key", "SK", r"(?<!\w)SK[0-9a-f]{32}" + _WORD_END),
