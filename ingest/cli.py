@@ -69,9 +69,11 @@ def _stop_at_eof() -> None:
 
 
 def _fail_by(error: Exception, args: argparse.Namespace) -> int:
-    from ingest.errors import GoldenWrong, IngestError, SourceUnusable
+    from ingest.errors import GoldenWrong, IngestError, SourceUnreachable, SourceUnusable
     from knowledge.errors import KnowledgeError, SettingsError
 
+    if isinstance(error, SourceUnreachable):
+        return fail(str(error), 1, args.json)
     if isinstance(error, SettingsError | SourceUnusable | GoldenWrong):
         return fail(str(error), 2, args.json)
     if isinstance(error, KnowledgeError | IngestError):

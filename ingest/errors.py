@@ -4,6 +4,7 @@
 
     IngestError
     ├── SourceUnusable     a source cannot be listed at all: wrong usage, nothing is started
+    │   └── SourceUnreachable  it is given rightly, but does not answer, or not as it should
     ├── SyncRefused        a sync would do harm, or has nothing to do it with; nothing is promoted
     ├── GoldenWrong        the file of golden questions is wrong: wrong usage, nothing is started
     ├── DocumentUnknown    a document to be removed is not in the current release
@@ -23,6 +24,10 @@ class IngestError(Exception):
 
 class SourceUnusable(IngestError):
     """A source does not exist, is of no known kind, or cannot be listed."""
+
+
+class SourceUnreachable(SourceUnusable):
+    """A source cannot be listed for now, with nothing to mend at what was typed or set."""
 
 
 class SyncRefused(IngestError):

@@ -19,6 +19,7 @@ from ingest.errors import (
     DocumentEmpty,
     DocumentUnknown,
     ParseFailed,
+    SourceUnreachable,
     SourceUnusable,
     SyncRefused,
 )
@@ -334,6 +335,7 @@ class Pipeline:
     def _list(self, order: _Order) -> _Found:
         listed: list[tuple[Source, Listing]] = []
         failures: list[Failure] = []
+        is_away = False
         for source in order.sources:
             if order.due is not None and source.name not in order.due:
                 continue
@@ -343,12 +345,14 @@ class Pipeline:
                 if order.needs_all or len(order.sources) == 1:
                     raise
                 failures.append(_failure_of_source(source, error))
+                is_away = is_away or isinstance(error, SourceUnreachable)
                 continue
             self._note_listing(source, listing)
             named = [replace(failure, source=source.name) for failure in listing.failures]
             listed.append((source, replace(listing, failures=tuple(named))))
         if failures and not listed:
-            raise SourceUnusable("; ".join(f"{f.uri}: {f.reason}" for f in failures))
+            kind = SourceUnreachable if is_away else SourceUnusable
+            raise kind("; ".join(f"{f.uri}: {f.reason}" for f in failures))
         unlisted = {source.name for source in order.sources} - {of.name for of, _ in listed}
         return _Found(tuple(listed), frozenset(unlisted), tuple(failures))
 

@@ -24,7 +24,13 @@ from urllib.parse import quote
 from filelock import FileLock, Timeout
 
 from ingest.config import SourceSettings
-from ingest.errors import FetchFailed, ParseFailed, SourceUnusable
+from ingest.errors import (
+    FetchFailed,
+    FetchRefused,
+    ParseFailed,
+    SourceUnreachable,
+    SourceUnusable,
+)
 from ingest.fetching import Resolver, checked_addresses, resolve, web_address
 from ingest.parsers import ENDINGS
 from ingest.sources.base import MAX_DOCUMENT_BYTES, About, Labels, Listed, Listing, RawDocument
@@ -41,6 +47,7 @@ _SECONDS = 60.0
 _HEAD = "refs/supportbot/head"
 _BRANCH = re.compile(r"(?![-/.])(?!.*(\.\.|@\{|//|\.lock$|[./]$))[\w./+@-]+")
 _LOGIN = re.compile(r"//[^/\s]*@")
+_REFUSALS = ("remote ref", "not found", "Authentication failed", "could not read", "error: 403")
 _PLAIN_FILES = ("100644", "100755")
 _SETTINGS = {
     "core.hooksPath": "/dev/null",
@@ -119,7 +126,8 @@ class GitSource:
             self._fetch()
         except ParseFailed as error:
             if not self._git.has(_HEAD):
-                raise SourceUnusable(f"{self.name}: {error}") from error
+                kind = SourceUnusable if self._is_refused(error) else SourceUnreachable
+                raise kind(f"{self.name}: {error}") from error
             failures.append(Failure(self.name, f"{error}; its documents stay as they were"))
         skipped: Counter[str] = Counter()
         items = []
@@ -135,6 +143,12 @@ class GitSource:
         self._modified_at = self._git.last_changes(_HEAD, self._folder)
         items.sort(key=lambda item: item.id)
         return Listing(tuple(items), tuple(failures), tuple(sorted(skipped.items())))
+
+    def _is_refused(self, error: ParseFailed) -> bool:
+        """Tell whether a setting is to be mended, rather than the host waited for."""
+        if self._settings.path or isinstance(error, FetchRefused):
+            return True
+        return any(words in str(error) for words in _REFUSALS)
 
     def read(self, item: Listed) -> RawDocument:
         """Return the bytes of a listed blob."""

@@ -16,7 +16,7 @@ from html import escape
 from typing import Any, Protocol
 
 from ingest.config import SourceSettings
-from ingest.errors import ParseFailed, SourceUnusable
+from ingest.errors import FetchFailed, FetchRefused, ParseFailed, SourceUnreachable, SourceUnusable
 from ingest.sources.base import About, Labels, Listed, Listing, RawDocument
 from ingest.sources.state import SourceState
 from knowledge.documents import content_hash
@@ -24,6 +24,7 @@ from knowledge.documents import content_hash
 _MAX_KEPT = 64 * 1024 * 1024  # bytes of articles that a listing brought along
 _FULL_EVERY = 10  # listings; what a system forgot to tell is seen then
 _LOOK_SECONDS = 900  # how often `watch` asks a system for changes
+_REFUSALS = frozenset({401, 403, 404, 410})  # of HTTP
 _FORMAT = "1"  # of what is remembered
 _SLUG = re.compile(r"(/articles/\d+)-[^/?#]*$")
 
@@ -109,7 +110,8 @@ class ApiSource:
             is_full = not (articles := self._changed())
             articles = articles or self._all()
         except ParseFailed as error:
-            raise SourceUnusable(f"{self.name}: {error}. Nothing was changed") from error
+            kind = SourceUnusable if _is_refusal(error) else SourceUnreachable
+            raise kind(f"{self.name}: {error}. Nothing was changed") from error
         self._memory.save(articles, is_full)
         versions = [version for article in articles.values() for version in article.versions]
         items = [Listed(v.id, self, v.stamp, self.labels, v.place) for v in versions]
@@ -172,6 +174,13 @@ class ApiSource:
                 self._kept_bytes += size
         slim = tuple(replace(version, content=None) for version in article.versions)
         return replace(article, versions=slim)
+
+
+def _is_refusal(error: ParseFailed) -> bool:
+    """Tell whether the address or the login is to be mended, rather than waited for."""
+    if isinstance(error, FetchFailed):
+        return error.status in _REFUSALS and not error.is_transient
+    return isinstance(error, FetchRefused)
 
 
 class _Memory:

@@ -15,6 +15,7 @@ from knowledge.embedder import load_embedder
 from knowledge.failures import Failure
 from knowledge.releases import ReleaseStore
 from tests.fakes import HashEmbedder
+from tests.servers.site import Site
 from tests.servers.tiny_model import save_tiny_model
 
 Captured = pytest.CaptureFixture[str]
@@ -100,6 +101,26 @@ def test_sources_that_cannot_be_used_end_with_2(
     assert hint in err
     assert len(err.splitlines()) == 1
     assert not home.exists()
+
+
+@pytest.mark.parametrize("kind", ["feed", "git"])
+def test_a_source_that_does_not_answer_ends_with_1_and_one_that_is_given_wrongly_with_2(
+    home: Path, tmp_path: Path, kind: str, capsys: Captured
+) -> None:
+    with Site() as site:
+        address = site.url.replace("http:", "https:") if kind == "git" else site.url
+    (tmp_path / "supportbot.toml").write_text(
+        f"[[sources]]\nurl = '{address}/none'\nkind = '{kind}'\nallow_private = ['127.0.0.0/8']\n"
+    )
+    code, out, _ = run("sync", "--json", capsys=capsys)
+    assert code == 1
+    assert address in json.loads(out)["error"]
+    (tmp_path / "supportbot.toml").write_text(
+        f"[[sources]]\nurl = '{address}/none'\nkind = '{kind}'\n"
+    )
+    code, out, _ = run("sync", "--json", capsys=capsys)
+    assert code == 2
+    assert "allow_private" in json.loads(out)["error"]
 
 
 def test_a_wrong_setting_ends_with_2_in_one_line(

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ingest.config import SourceSettings, with_tokens
-from ingest.errors import FetchFailed, ParseFailed, SourceUnusable
+from ingest.errors import FetchFailed, ParseFailed, SourceUnreachable, SourceUnusable
 from ingest.parsers import parse
 from ingest.pipeline import Pipeline
 from ingest.sources.base import Listing
@@ -169,9 +169,15 @@ def test_a_failing_system_keeps_what_is_remembered(system: System, tmp_path: Pat
     assert stamps(system.open(tmp_path).list()) == first
 
 
-def test_a_system_that_cannot_be_reached_is_unusable(system: System, tmp_path: Path) -> None:
-    with pytest.raises(SourceUnusable):
+def test_a_system_that_cannot_be_reached_is_told_from_one_that_refuses(
+    system: System, tmp_path: Path
+) -> None:
+    with pytest.raises(SourceUnreachable):
         system.open(tmp_path, url="http://127.0.0.1:9" + system.path).list()
+    system.server.faults.extend([Answered({"error": "no"}, 401)] * 3)
+    with pytest.raises(SourceUnusable) as caught:
+        system.open(tmp_path).list()
+    assert not isinstance(caught.value, SourceUnreachable)
 
 
 def test_a_busy_system_is_asked_again_when_it_wishes(system: System, tmp_path: Path) -> None:

@@ -14,7 +14,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ingest.errors import DocumentUnknown, ParseFailed, SourceUnusable, SyncRefused
+from ingest.errors import (
+    DocumentUnknown,
+    ParseFailed,
+    SourceUnreachable,
+    SourceUnusable,
+    SyncRefused,
+)
 from ingest.pipeline import Pipeline
 from ingest.report import Counts, Report
 from ingest.sources.base import Labels, Listing
@@ -627,6 +633,9 @@ def test_a_source_that_cannot_be_listed_keeps_its_documents_and_the_rest_goes_on
     assert set(base.chunks()) == {"A 2.", "B."}
     one.error = two.error
     with pytest.raises(SourceUnusable, match="no answer"):
+        base.pipeline.sync([one, two])
+    one.error = SourceUnreachable("one: down")
+    with pytest.raises(SourceUnreachable, match="down"):
         base.pipeline.sync([one, two])
 
 
