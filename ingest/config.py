@@ -75,6 +75,10 @@ class SourceSettings(BaseModel):
             raise ValueError("a source has either a path or a url")
         if self.token and self.token_variable:
             raise ValueError("a source has either a token or a token_variable")
+        if self.path and self.kind not in (None, "files", "git"):
+            raise ValueError(f"a source of kind {self.kind} has a url and no path")
+        if self.url and self.kind == "files":
+            raise ValueError("a source of kind files has a path and no url")
         return self
 
     @field_validator("schedule")

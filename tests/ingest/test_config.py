@@ -34,3 +34,17 @@ def test_a_source_has_one_token(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     with pytest.raises(SettingsError, match="either a token or a token_variable") as caught:
         load(IngestSettings)
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("place", "kind"),
+    [
+        ({"url": "https://a.example"}, "files"),
+        *(({"path": "docs"}, kind) for kind in ("page", "sitemap", "crawl", "zendesk", "feed")),
+    ],
+)
+def test_a_source_whose_place_does_not_suit_its_kind_is_refused(
+    place: dict[str, str], kind: str
+) -> None:
+    with pytest.raises(ValueError, match=f"a source of kind {kind} has a"):
+        SourceSettings.model_validate({**place, "kind": kind})
