@@ -138,7 +138,8 @@ class IngestSettings(KnowledgeSettings):
     sources: tuple[SourceSettings, ...] = setting(
         about="`[[sources]]` in the file: `path` or `url`, `base_url`, `audience`, `schedule`; for"
         " a plain `sync`, and watched by `serve` if one has a `schedule`",
-        valid="tables with `path` or `url`, and `base_url`, `audience` or `schedule` where wanted",
+        valid="tables with `path` or `url`, and where wanted "
+        + ", ".join(f"`{n}`" for n in SourceSettings.model_fields if n not in ("path", "url")),
         shown="none",
         default=(),
     )

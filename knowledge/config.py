@@ -176,10 +176,25 @@ def _place(
 def _complaint(cls: type[KnowledgeSettings], where: str, error: ValidationError) -> str:
     """Return one line that names the setting and its shape, and never holds its value."""
     first = error.errors(include_input=True, include_url=False)[0]
-    path = ".".join(str(part) for part in first["loc"][1:])
     valid = hint_of(cls.model_fields[str(first["loc"][0])], "valid")
-    detail = f" at {path}: {first['msg']}" if path else ""
+    path = ", ".join(_step(part) for part in first["loc"][1:] if _is_of_file(part))
+    if first["type"] == "extra_forbidden":
+        return f"{where}: {path} is not known; it takes {valid}"
+    detail = f" at {path}: {_in_words_of_toml(first['msg'])}" if path else ""
     return f"{where}: {_shape(first['input'])} is not valid{detail}; it takes {valid}"
+
+
+def _is_of_file(part: int | str) -> bool:
+    """Tell a place in the file from the names that pydantic gives to the ways of a union."""
+    return isinstance(part, int) or "[" not in part
+
+
+def _step(part: int | str) -> str:
+    return f"entry {part + 1}" if isinstance(part, int) else f"`{part}`"
+
+
+def _in_words_of_toml(message: str) -> str:
+    return message.removeprefix("Value error, ").replace("valid tuple", "list")
 
 
 def _shape(value: object) -> str:

@@ -87,7 +87,18 @@ def test_a_wrong_value_is_told_in_one_line_without_its_text(
         ("deadline_seconds = [1]", "deadline_seconds in supportbot.toml: a value of type list"),
         ('[[widgets]]\nkey = "hunter2"\norigins = ["https://a.example"]', "widgets in "),
         ('[slack]\naudiance = "staff"', "slack in supportbot.toml"),
-        ('[[sources]]\nfolder = "docs"', "sources in supportbot.toml"),
+        ('[[sources]]\nfolder = "docs"', "not valid at entry 1: a source has either a path or a"),
+        (
+            '[[sources]]\npath = "a"\n[[sources]]\npth = "b"',
+            "entry 2, `pth` is not known; it takes",
+        ),
+        ('[[sources]]\npath = "a"\nbase-url = "b"', "entry 1, `base-url` is not known"),
+        ('[[sources]]\npath = "a"\naudiance = "b"', "`base_url`, `audience`, `tags`, `owner`"),
+        ('[[sources]]\npath = "a"\ntags = "b"', "entry 1, `tags`: Input should be a list"),
+        (
+            '[[sources]]\nurl = "https://a.example"\nallow_private = ["10.0.0.1/8"]',
+            "at entry 1, `allow_private`, entry 1: Input is not a valid IPv4 network",
+        ),
     ],
 )
 def test_a_wrong_file_is_told_in_one_line(tmp_path: Path, text: str, expected: str) -> None:
