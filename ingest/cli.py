@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from ingest.terminal import fail
@@ -44,14 +44,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # both are a clean stop
     if args.until_eof:
         threading.Thread(target=_stop_at_eof, daemon=True).start()
+    # Also if the import is stopped: half of a module cannot be asked.
+    told: Callable[[argparse.Namespace], str] = _nothing_done
     try:
-        from ingest.commands import COMMANDS
+        from ingest.commands import COMMANDS, what_holds
 
+        told = what_holds
         return COMMANDS[args.command](args)
     except KeyboardInterrupt:
-        from ingest.commands import what_holds
-
-        return fail(what_holds(args), 130, args.json)
+        return fail(told(args), 130, args.json)
     except BrokenPipeError:
         sys.stdout = None  # nobody reads it, not even the last flush
         return 1
@@ -66,6 +67,10 @@ def _stop_at_eof() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(_STOP_SECONDS)
     os._exit(130)
+
+
+def _nothing_done(_args: argparse.Namespace) -> str:
+    return "stopped before anything was done"
 
 
 def _fail_by(error: Exception, args: argparse.Namespace) -> int:

@@ -17,6 +17,7 @@ from ingest.config import SourceSettings
 from ingest.errors import DocumentEmpty, FetchFailed
 from ingest.retrying import Patience
 from ingest.sources.api import PATIENCE, Api, Told, needed_login, origin_of, paged
+from ingest.parsers.fields import moment
 from ingest.sources.base import About, Labels
 from ingest.sources.state import SourceState
 from ingest.sources.system import (
@@ -170,7 +171,7 @@ class _Workspace:
             title=text.title or "",
             url=text.url or "",
             language=locale,
-            modified_at=datetime.fromtimestamp(changed, UTC).isoformat(),
+            modified_at=moment({"changed": changed}, "changed"),
             tags=tags,
         )
         return Version(

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -332,3 +334,25 @@ def test_wrong_golden_questions_end_with_2_before_anything_is_done(
     assert code == 2
     assert hint in err
     assert not (home / "releases").exists()
+
+
+_STOPPED_WHILE_STARTING = """
+import sys
+from importlib.abc import MetaPathFinder
+
+class Stop(MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "ingest.gate":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Stop())
+from ingest.cli import main
+sys.exit(main(["sync", "docs", "--json"]))
+"""
+
+
+def test_a_stop_while_the_command_starts_is_told_as_any_other() -> None:
+    words = [sys.executable, "-c", _STOPPED_WHILE_STARTING]
+    ended = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stderr) == (130, "")
+    assert json.loads(ended.stdout) == {"error": "stopped before anything was done"}
