@@ -113,7 +113,10 @@ class GitSource:
         if settings.branch and not _BRANCH.fullmatch(settings.branch):
             raise SourceUnusable(f"{self.name}: {settings.branch!r} is no name of a branch")
         if settings.path and not Path(settings.path).expanduser().is_dir():
-            raise SourceUnusable(f"{self.name}: no such repository")
+            raise SourceUnusable(
+                f"{self.name}: no such repository on this machine; one elsewhere has an"
+                " address such as https://host/name.git"
+            )
         if settings.url and settings.url.scheme != "https":
             raise SourceUnusable(f"{self.name}: repositories are fetched over https")
         if settings.url:
@@ -344,7 +347,7 @@ class _Git:
                     raise FetchFailed(reason, is_transient=True) from error
                 raise
         if process.returncode:
-            raise FetchFailed(f"git {words[0]} failed: {_last_line(said)}", is_transient=True)
+            raise FetchFailed(f"git {words[0]} failed: {_reason(said)}", is_transient=True)
         return printed
 
 
@@ -378,6 +381,8 @@ def _why_skipped(blob: _Blob) -> str:
     return next(filter(None, map(why_no_folder, folders)), "") or why_no_document(name, ENDINGS)
 
 
-def _last_line(said: bytes) -> str:
+def _reason(said: bytes) -> str:
+    """Return what git gives as the reason; advice may follow it."""
     lines = said.decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
-    return _LOGIN.sub("//…@", lines[-1])[:300]
+    told = next((line for line in lines if line.startswith("fatal: ")), lines[-1])
+    return _LOGIN.sub("//…@", told)[:300]

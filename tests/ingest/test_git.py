@@ -172,6 +172,8 @@ def test_a_repository_that_was_damaged_is_fetched_anew(
         ({"branch": "--upload-pack=touch /tmp/x"}, "no name of a branch"),
         ({"branch": "a..b"}, "no name of a branch"),
         ({"path": "/nonexistent/repository"}, "no such repository"),
+        ({"path": "git@git.example.com:team/docs.git"}, "such as https://host/name.git"),
+        ({"path": "/usr"}, "does not appear to be a git repository"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_said(
