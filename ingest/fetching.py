@@ -246,8 +246,8 @@ def checked_addresses(host: str, rules: FetchRules, resolver: Resolver = resolve
     for address in found:
         if not is_allowed(address, rules.allow_private):
             raise FetchRefused(
-                f"{host} is at {address}, which is no public address (`allow_private` names"
-                " networks of your own that may be fetched from)"
+                f"{host} is at {address}, which is no public address (`--allow-private`, or"
+                " `allow_private` of its source, names networks of your own to fetch from)"
             )
     return found
 

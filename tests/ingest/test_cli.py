@@ -356,3 +356,11 @@ def test_a_stop_while_the_command_starts_is_told_as_any_other() -> None:
     ended = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
     assert (ended.returncode, ended.stderr) == (130, "")
     assert json.loads(ended.stdout) == {"error": "stopped before anything was done"}
+
+
+def test_a_private_address_is_refused_with_the_option_that_allows_it(
+    home: Path, capsys: Captured
+) -> None:
+    code, _, err = run("sync", "http://127.0.0.1/sitemap.xml", capsys=capsys)
+    assert code == 2
+    assert "--allow-private" in err
