@@ -6,7 +6,6 @@ https://developers.intercom.com/docs/references/rest-api/api.intercom.io/article
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -15,9 +14,9 @@ from pydantic import TypeAdapter
 
 from ingest.config import SourceSettings
 from ingest.errors import DocumentEmpty, FetchFailed
+from ingest.parsers.fields import moment
 from ingest.retrying import Patience
 from ingest.sources.api import PATIENCE, Api, Told, needed_login, origin_of, paged
-from ingest.parsers.fields import moment
 from ingest.sources.base import About, Labels
 from ingest.sources.state import SourceState
 from ingest.sources.system import (
