@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from knowledge.errors import StoreUnavailable
+
+_TRIES = 50
+_PAUSE_SECONDS = 0.02
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -18,6 +24,23 @@ def write_whole(path: Path, text: str) -> None:
     sync(fresh)
     fresh.replace(path)
     sync(path.parent)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder with all in it, also while somebody writes a last file there.
+
+    Raises:
+        OSError: it cannot be removed, or somebody goes on writing.
+    """
+    for tries_left in reversed(range(_TRIES)):
+        try:
+            shutil.rmtree(folder)
+        except OSError as error:
+            if error.errno != errno.ENOTEMPTY or not tries_left:
+                raise
+            time.sleep(_PAUSE_SECONDS)
+        else:
+            return
 
 
 def sync(path: Path) -> None:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from knowledge.documents import STAFF, Chunk, Scope
 from knowledge.errors import StoreDamaged, StoreUnavailable
+from knowledge.files import remove_folder
 
 if TYPE_CHECKING:
     import tantivy
@@ -277,10 +278,14 @@ def _open(folder: Path) -> tantivy.Index:
 
     if os.access(folder, os.W_OK):
         return tantivy.Index.open(str(folder))
-    # A reader, too, writes a lock file. Its searcher keeps the files of the copy open.
-    with tempfile.TemporaryDirectory(prefix="supportbot-") as copy:
+    # A reader, too, writes a lock file, at a time of its own. Its searcher keeps the files of the
+    # copy open.
+    copy = Path(tempfile.mkdtemp(prefix="supportbot-"))
+    try:
         shutil.copytree(folder, copy, dirs_exist_ok=True, copy_function=shutil.copyfile)
-        return tantivy.Index.open(copy)
+        return tantivy.Index.open(str(copy))
+    finally:
+        remove_folder(copy)
 
 
 def _checksums(folder: Path) -> dict[str, int]:

@@ -19,7 +19,7 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 from knowledge.errors import ReleaseNotFound, StoreDamaged
-from knowledge.files import disk_errors
+from knowledge.files import disk_errors, remove_folder
 from knowledge.keywords import KeywordIndex
 from knowledge.shelf import RELEASE_ID
 from knowledge.vectors import AudienceSets, ChromaServer, VectorStore
@@ -70,7 +70,7 @@ class ServerDraft:
         """Begin both indexes anew, after `settle`; lends what the vectors were, to read from."""
         old = f"{self._name}-old"
         self._server.rename(self._name, old)
-        shutil.rmtree(self._folder)
+        remove_folder(self._folder)
         self._open_empty()
         yield self._server.open(old)
         self._server.delete(old)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from knowledge.errors import ReleaseNotFound, StoreDamaged
-from knowledge.files import disk_errors, sync, write_whole
+from knowledge.files import disk_errors, remove_folder, sync, write_whole
 from knowledge.keywords import KeywordIndex
 from knowledge.vectors import (
     AudienceSets,
@@ -162,11 +162,11 @@ class LocalDraft:
         """Begin both indexes anew, after `settle`; lends what the vectors were, to read from."""
         old = self._folder / "old"
         self._chroma.rename(old)
-        shutil.rmtree(self._keywords)
+        remove_folder(self._keywords)
         with closing(open_vectors(old)) as vectors:
             self._open_empty()
             yield vectors
-        shutil.rmtree(old)
+        remove_folder(old)
 
     def publish(self, manifest: str) -> None:
         """Turn the settled draft into a whole release, in one step."""
