@@ -96,7 +96,7 @@ def _stemmed(terms: list[str]) -> list[str]:
     return [stem(term) if _PLAIN.fullmatch(term) else term for term in terms]
 
 
-def _query_terms(text: str, context: str = "") -> dict[str, float]:
+def query_terms(text: str, context: str = "") -> dict[str, float]:
     """Return the terms of a question and their weights, the context's further terms included.
 
     Those that only ask are left out where others stand.
@@ -191,7 +191,7 @@ class KeywordIndex:
         Raises:
             StoreDamaged: a file of the index was changed since it was opened.
         """
-        terms = _query_terms(text, context)
+        terms = query_terms(text, context)
         if not terms or not scope.audiences or limit < 1:
             return []
         searcher = self._searcher
@@ -206,7 +206,7 @@ class KeywordIndex:
 
         From 0, no term stands there, to 1, all do. A term that no passage holds weighs most.
         """
-        terms = _query_terms(query, context)
+        terms = query_terms(query, context)
         weights = {term: weight * self._weight(term) for term, weight in terms.items()}
         total = sum(weights.values())
         found = set(tokenize(text))

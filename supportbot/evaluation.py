@@ -219,7 +219,7 @@ def _search_all(
 
 
 def _search(question: LabelledQuestion, retriever: Retriever, corpus: _Corpus) -> Searched:
-    context = _context(question)
+    context = context_of(question)
     evidence = retriever.retrieve(question.text, Scope(), context=context)
     deep = retriever.retrieve(question.text, Scope(), _RANKED_CHUNKS, context)
     best: dict[str, float] = {}
@@ -233,7 +233,7 @@ def _search(question: LabelledQuestion, retriever: Retriever, corpus: _Corpus) -
     )
 
 
-def _context(question: LabelledQuestion) -> str:
+def context_of(question: LabelledQuestion) -> str:
     """Return what a question is searched together with, as in a conversation."""
     turns: list[Turn] = []
     for text in question.history:
