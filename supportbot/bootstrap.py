@@ -86,7 +86,9 @@ async def build_services(settings: BotSettings) -> AsyncIterator[Services]:
             retriever=retriever,
             model=model,
             threads=threads,
-            settings=AnswererSettings(settings.deadline_seconds, settings.daily_budget_usd),
+            settings=AnswererSettings(
+                settings.deadline_seconds, settings.daily_budget_usd, settings.answer_cache
+            ),
         )
         inbox = SqlInbox(database)
         yield Services(settings, database, threads, inbox, embedder, retriever, answerer)

@@ -66,6 +66,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_serve(commands)
     _add_evaluate(commands)
     _add_doctor(commands)
+    _add_explain(commands)
+    _add_bundle(commands)
     return parser
 
 
@@ -110,6 +112,25 @@ def _add_doctor(commands: Commands) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
     _add_common_options(parser)
     parser.set_defaults(command=_doctor)
+
+
+def _add_explain(commands: Commands) -> None:
+    parser = commands.add_parser("explain", help="how an answer came about; repeats its search")
+    parser.add_argument("answer", metavar="ANSWER_ID")
+    parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    _add_common_options(parser)
+    parser.set_defaults(command=_explain)
+
+
+def _add_bundle(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "bundle", help="what a report of a bad answer needs, as JSON without personal data"
+    )
+    parser.add_argument(
+        "answer", metavar="ANSWER_ID", nargs="?", help="without one: all that were reported"
+    )
+    _add_common_options(parser)
+    parser.set_defaults(command=_bundle)
 
 
 def _add_conversation_options(parser: argparse.ArgumentParser) -> None:
@@ -198,6 +219,22 @@ def _doctor(options: argparse.Namespace) -> int:
     findings = asyncio.run(examine(_settings(options)))
     print(render(findings, as_json=options.json))
     return FAILED if any(finding.is_broken for finding in findings) else DONE
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from supportbot.explaining import explain
+
+    found = asyncio.run(explain(options.answer, _settings(options)))
+    print(json.dumps(found.to_json(), ensure_ascii=False) if options.json else found.render())
+    return DONE
+
+
+def _bundle(options: argparse.Namespace) -> int:
+    from supportbot.explaining import bundles
+
+    for bundle in asyncio.run(bundles(options.answer, _settings(options))):
+        print(json.dumps(bundle))
+    return DONE
 
 
 def _settings(options: argparse.Namespace) -> BotSettings:

@@ -119,6 +119,15 @@ class BotSettings(KnowledgeSettings):
         shown="none",
         ge=0,
     )
+    answer_cache: float = setting(
+        "SUPPORTBOT_ANSWER_CACHE",
+        about="hours for which an answer is said again to the same question, as long as all that "
+        "it cites is found again; 0: never",
+        valid="a number of hours from 0 to 720",
+        default=0.0,
+        ge=0,
+        le=720,
+    )
     database_url: SecretStr | None = setting(
         "SUPPORTBOT_DATABASE_URL",
         about="SQLAlchemy URL of the state database",

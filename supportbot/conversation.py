@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from knowledge.documents import Scope
+from supportbot.traces import Trace
 
 MAX_QUESTION_CHARACTERS = 4_000
 
@@ -119,6 +120,7 @@ class Answer:
     standalone: str = ""
     cause: str = ""  # why it is no plain answer, for logs and reports: "no_key", "timeout" …
     request_id: str = ""  # the provider's id of the request, for reports of bad answers
+    trace: Trace | None = field(default=None, compare=False)  # how it came about; kept, never shown
 
     def to_json(self) -> dict[str, Any]:
         """Return the public form, the same in the terminal, over HTTP and in the stream."""

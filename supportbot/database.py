@@ -93,6 +93,15 @@ receipts = sa.Table(
     sa.Column("text_hash", sa.String(64), nullable=False),
 )
 
+traces = sa.Table(
+    "traces",
+    metadata,
+    sa.Column("answer_id", sa.ForeignKey("answers.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("cache_key", sa.String(64), nullable=False, index=True),
+    sa.Column("copy_of", sa.String(64), nullable=False),
+    sa.Column("steps", sa.JSON, nullable=False),
+)
+
 feedback = sa.Table(
     "feedback",
     metadata,

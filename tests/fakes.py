@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from knowledge.documents import STAFF, Chunk, Evidence, Hit, Scope
 from supportbot.answering.model import Finished, Message, ModelEvent
 from supportbot.answering.reasoning import Delta
-from supportbot.conversation import Answer, Question, Turn
+from supportbot.conversation import Answer, Outcome, Question, Turn
 from supportbot.errors import ModelError
 from supportbot.inbox import InboxItem
 
@@ -117,6 +117,14 @@ class MemoryThreads:
 
     async def spent_today(self) -> float:
         return self.spent + sum(answer.usage.cost_usd for _, answer in self.recorded)
+
+    async def known(self, cache_key: str, since: float) -> Answer | None:
+        for _, answer in reversed(self.recorded):
+            trace = answer.trace
+            is_whole = answer.outcome is Outcome.ANSWERED and not answer.cause
+            if is_whole and trace and (trace.cache_key, trace.copy_of) == (cache_key, ""):
+                return answer
+        return None
 
 
 class MemoryInbox:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from knowledge.documents import Evidence, Scope
 from knowledge.errors import KnowledgeError, ReleaseNotFound
 from knowledge.sufficiency import is_sufficient
-from supportbot.answering import followups, policy, prompts, quotes
+from supportbot.answering import followups, policy, prompts, quotes, repeats
 from supportbot.answering.draft import Draft, prepared
 from supportbot.answering.grounding import Passage
 from supportbot.answering.model import Finished, Model, ModelEvent, Retrying
@@ -34,6 +35,7 @@ from supportbot.conversation import (
 )
 from supportbot.errors import FailureKind, ModelError, RetrievalFailed, StateUnavailable
 from supportbot.rendering import render
+from supportbot.traces import Trace
 
 if TYPE_CHECKING:
     from supportbot.threads import Threads
@@ -60,6 +62,7 @@ class AnswererSettings:
 
     deadline_seconds: float = 45.0
     daily_budget_usd: float | None = None
+    repeat_hours: float = 0.0  # how long an answer is said again to the same question
 
 
 class Answerer:
@@ -122,17 +125,23 @@ class Answerer:
         yield Status("searching")
         history = await self._history(run)
         run.standalone = followups.standalone(run.question.text, history)
-        evidence, passages = await self._retrieve(run, followups.context(history))
+        context = followups.context(history)
+        evidence, passages = await self._retrieve(run, context)
         run.release = evidence.release
+        run.trace = run.trace.searched(evidence, context)
         if not is_sufficient(evidence):
             yield run.close(Outcome.NOT_FOUND, run.texts.not_found, cause="no_evidence")
             return
         yield Status("reading", f"{len(passages)} passages")
+        if known := await self._known(run, evidence, history):
+            yield run.repeat(known)
+            return
         if self._model is None or await self._is_spent(run):
             yield run.quote(evidence, "budget" if self._model else "no_key")
             return
         yield Status("writing")
         request = prompts.messages(run.question.text, evidence.chunks, history)
+        run.trace = run.trace.asked(request)
         replies = self._model.stream(request, run.model_deadline, run.answer_id)
         async with aclosing(self._write(run, evidence, Draft(passages), replies)) as events:
             async for event in events:
@@ -162,11 +171,12 @@ class Answerer:
                         failure = event.error
                         break
                     else:
-                        _log_retry(run, event)
+                        _note_retry(run, event)
                         draft.discard()
         except ModelError as error:
             failure = error
         if failure:
+            run.trace = run.trace.failed(failure.kind)
             _log.warning("the model failed", extra={**run.tags, "failure": str(failure)})
         if finished and (rest := draft.finish(finished.is_complete)):
             yield Text(rest)
@@ -179,6 +189,22 @@ class Answerer:
         except (StateUnavailable, TimeoutError) as error:
             _log.warning("no history", extra={**run.tags, "failure": repr(error)})
             return ()
+
+    async def _known(self, run: _Run, evidence: Evidence, history: Sequence[Turn]) -> Answer | None:
+        """Return an answer that was given to this question and may be said again."""
+        hours = self._settings.repeat_hours
+        if self._model is None or not hours:
+            return None
+        key = repeats.key(run.question, history, evidence.release, self._model.id)
+        run.trace = replace(run.trace, cache_key=key)
+        try:
+            async with asyncio.timeout(run.at_most(STATE_SECONDS)):
+                known = await self._threads.known(key, time.time() - hours * 3600)
+        except (StateUnavailable, TimeoutError) as error:
+            _log.warning("no earlier answer", extra={**run.tags, "failure": repr(error)})
+            return None
+        is_fit = known and known.model == self._model.id and repeats.still_holds(known, evidence)
+        return known if is_fit else None
 
     async def _retrieve(self, run: _Run, context: str) -> tuple[Evidence, list[Passage]]:
         """Search in a thread. One that takes too long is abandoned: threads cannot be stopped."""
@@ -230,6 +256,7 @@ class _Run:
         self.standalone = self.question.text
         self.answer_id = new_id("ans")
         self.texts: Texts = texts_for(self.question.text)
+        self.trace = Trace(tuple(sorted(question.scope.audiences)))
         self.release: str | None = None
         self.draft: Draft | None = None
         self.retrieval_ms: int | None = None
@@ -289,6 +316,13 @@ class _Run:
         text = f"{self.texts.quoted.format(why=why)}\n\n{body}"
         return self.close(Outcome.QUOTED, text, cause, citations)
 
+    def repeat(self, known: Answer) -> Text:
+        """End with an earlier answer, which cost what it cost then."""
+        event = self.close(known.outcome, known.text, citations=known.citations)
+        self._ending = replace(self._ending, model=known.model, request_id=known.request_id)
+        self.trace = replace(self.trace, copy_of=known.id)
+        return event
+
     def close_draft(
         self,
         draft: Draft,
@@ -337,7 +371,8 @@ class _Run:
         """Return the one final answer."""
         timings = Timings(self.retrieval_ms, self._first_text_ms, self.elapsed_ms())
         html = render(self._shown, self._ending.citations)
-        return replace(self._ending, text=self._shown, html=html, timings=timings)
+        trace = self.trace.without(self.draft.dropped) if self.draft else self.trace
+        return replace(self._ending, text=self._shown, html=html, timings=timings, trace=trace)
 
     @property
     def _cut_note(self) -> str:
@@ -377,6 +412,7 @@ def _cause(error: Exception) -> str:
     return "empty_knowledge_base" if isinstance(error, ReleaseNotFound) else "retrieval"
 
 
-def _log_retry(run: _Run, event: Discard | Retrying) -> None:
+def _note_retry(run: _Run, event: Discard | Retrying) -> None:
     if isinstance(event, Retrying):
+        run.trace = run.trace.failed(event.error.kind)
         _log.info("another try", extra={**run.tags, "failure": str(event.error)})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 from knowledge.documents import Chunk
@@ -42,7 +43,7 @@ class Draft:
         self._numbers: dict[int, int] = {}  # passage -> citation
         self._citations: list[Citation] = []
         self.text = ""
-        self.dropped = 0
+        self.dropped: Counter[str] = Counter()  # units, by the kind of reason
         self._dropped_in_a_row = 0
         self.declined = False  # the model said that the passages do not answer
 
@@ -122,9 +123,9 @@ class Draft:
     def _drop(self, unit: Unit, verdict: Verdict) -> None:
         self._gap += "\n" * _edge_breaks(unit.text)
         if unit.text.strip():
-            self.dropped += 1
+            self.dropped[_kind(verdict.reason)] += 1
             self._dropped_in_a_row += 1
-            _log.debug("dropped a %s: %s", unit.kind, verdict.reason.split(":")[0])
+            _log.debug("dropped a %s: %s", unit.kind, _kind(verdict.reason))
 
     def _wait(self, unit: Unit) -> None:
         """Keep a heading, lead-in or table head until something under it is shown."""
@@ -187,6 +188,11 @@ class Draft:
 def prepared(chunks: Sequence[Chunk]) -> list[Passage]:
     """Return the passages of a prompt, ready for checking: passage [n] is the nth chunk."""
     return [Passage.of(number, chunk) for number, chunk in enumerate(chunks, start=1)]
+
+
+def _kind(reason: str) -> str:
+    """Return a reason without words or figures of the text."""
+    return re.sub(r"^\d+ ?%", "too few", reason.split(":")[0])
 
 
 def _cleaned(unit: Unit) -> Unit:
