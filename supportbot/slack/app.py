@@ -10,7 +10,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
 from slack_bolt.authorization import AuthorizeResult
@@ -19,13 +19,15 @@ from slack_bolt.response import BoltResponse
 from supportbot.config import BotSettings
 from supportbot.errors import SlackCallFailed, StateUnavailable
 from supportbot.inbox import Inbox
+from supportbot.slack.blocks import REPORT, reported
 from supportbot.slack.client import SlackClient
-from supportbot.slack.events import read_question
+from supportbot.slack.events import SlackReport, read_question, read_report
 from supportbot.slack.health import Token
 from supportbot.slack.http import EventsEndpoint
 from supportbot.slack.manifest import SCOPES
 from supportbot.slack.socket import Socket
 from supportbot.slack.worker import Answers, Timing, Worker, WorkerSettings
+from supportbot.threads import REPORTED
 
 ACCEPT_SECONDS = 2.0  # Slack waits three for the acknowledgement
 RESTART_SECONDS = 5.0
@@ -76,6 +78,20 @@ class SlackDoor:
         return self._token.problem or (self._socket.problem if self._socket else "")
 
 
+class Ratings(Protocol):
+    """What keeps the reports of answers."""
+
+    async def conversation_of(self, answer_id: str) -> str | None:
+        """Return the conversation of an answer; None: there is no such answer."""
+        ...
+
+    async def rate(
+        self, answer_id: str, rating: Literal["up", "down"], reason: str = "", comment: str = ""
+    ) -> bool:
+        """Keep a rating, the last one wins; tell whether there is such an answer."""
+        ...
+
+
 class SlackServices(Protocol):
     """The open services that this door needs."""
 
@@ -92,6 +108,11 @@ class SlackServices(Protocol):
     @property
     def inbox(self) -> Inbox:
         """Where questions are kept until they are answered."""
+        ...
+
+    @property
+    def threads(self) -> Ratings:
+        """Where reports are kept."""
         ...
 
 
@@ -115,7 +136,8 @@ def create_slack(services: SlackServices, timing: Timing | None = None) -> Slack
         settings=WorkerSettings(settings.slack.audience, settings.deadline_seconds),
         timing=timing,
     )
-    app = _create_app(signing_secret, token, _Listener(services.inbox, token, worker))
+    listener = _Listener(services.inbox, token, worker)
+    app = _create_app(signing_secret, token, listener, _ReportButton(services.threads, client))
     return SlackDoor(
         token=token,
         worker=worker,
@@ -163,6 +185,35 @@ class _Listener:
         return BoltResponse(status=200)
 
 
+class _ReportButton:
+    """Keeps the report of whoever presses the button in the thread of the answer."""
+
+    def __init__(self, ratings: Ratings, client: SlackClient) -> None:
+        self._ratings = ratings
+        self._client = client
+
+    async def on_press(self, body: dict[str, Any]) -> BoltResponse:
+        """Keep a report and thank for it; 503 when it cannot be kept: Slack shows a warning."""
+        report = read_report(body)
+        try:
+            async with asyncio.timeout(ACCEPT_SECONDS):
+                if report and await self._keep(report):
+                    thanks = reported(report.text, report.blocks)
+                    await self._client.update(report.channel, report.ts, thanks)
+        except SlackCallFailed as error:
+            logger.warning("the thanks for a report could not be shown (%s)", error)
+        except (StateUnavailable, TimeoutError) as error:
+            logger.warning("a report could not be kept or thanked for (%r)", error)
+            return BoltResponse(status=503)
+        return BoltResponse(status=200)
+
+    async def _keep(self, report: SlackReport) -> bool:
+        conversation = await self._ratings.conversation_of(report.answer_id)
+        if conversation is None or not report.is_about(conversation):
+            return False
+        return await self._ratings.rate(report.answer_id, "down", REPORTED)
+
+
 class _Envelopes:
     """Hands what comes over the websocket to Bolt."""
 
@@ -170,8 +221,8 @@ class _Envelopes:
         self._app = app
 
     async def __call__(self, payload: dict[str, Any], envelope: dict[str, Any]) -> bool:
-        event = payload.get("event")
-        if envelope.get("type") != "events_api" or not isinstance(event, dict):
+        is_event = envelope.get("type") == "events_api" and isinstance(payload.get("event"), dict)
+        if not is_event and envelope.get("type") != "interactive":
             return True  # nothing that the bot listens to; unacknowledged it would come again
         response = await self._app.async_dispatch(
             AsyncBoltRequest(mode="socket_mode", body=payload)
@@ -179,8 +230,10 @@ class _Envelopes:
         return response.status == 200
 
 
-def _create_app(signing_secret: str, token: Token, listener: _Listener) -> AsyncApp:
-    """Return Bolt's app with one listener, which replies after the event was kept."""
+def _create_app(
+    signing_secret: str, token: Token, listener: _Listener, button: _ReportButton
+) -> AsyncApp:
+    """Return Bolt's app, whose listeners reply after what they were told was kept."""
 
     async def authorize() -> AuthorizeResult:
         # What is known by now: an acknowledgement must not wait for a call of Slack.
@@ -202,6 +255,7 @@ def _create_app(signing_secret: str, token: Token, listener: _Listener) -> Async
         process_before_response=True,
     )
     app.event(re.compile(".*"))(listener.on_event)
+    app.action(REPORT)(button.on_press)
     return app
 
 

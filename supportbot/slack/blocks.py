@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from supportbot.answering.texts import texts_for
-from supportbot.conversation import Answer, Citation
+from supportbot.conversation import Answer, Citation, Outcome
 from supportbot.slack.client import Message
 from supportbot.slack.rendering import (
     LABEL_CHARACTERS,
@@ -29,6 +29,9 @@ MESSAGE_BLOCKS = 40
 TEXT_BYTES = 3_900
 
 SEARCHING = Message("_Searching the help articles…_")
+REPORT = "report_answer"  # the action of the button
+REPORTED = "_Reported. Thank you._"
+REPORTABLE = frozenset({Outcome.ANSWERED, Outcome.QUOTED, Outcome.NOT_FOUND})
 EMPTY = Message("_The answer was empty._")
 HELP = Message(
     "Hello! Mention me with a question, or write to me directly, and I look it up in the help "
@@ -46,8 +49,21 @@ def to_messages(answer: Answer) -> list[Message]:
     """Return the messages that show an answer, one for all but very long ones."""
     shown = to_pieces(answer.text, Links(answer.citations))
     blocks = [_section(text) for text in _packed(shown)]
+    if blocks and answer.outcome in REPORTABLE:
+        blocks[-1]["accessory"] = _report_button(answer.id)
     blocks += [_context(text) for text in _packed(_sources(answer.citations))]
     return [_message(group) for group in _grouped(blocks)] or [EMPTY]
+
+
+def reported(text: str, blocks: Sequence[dict[str, Any]]) -> Message:
+    """Return a message as it stands, with thanks in place of the button."""
+    kept = [{name: value for name, value in one.items() if name != "accessory"} for one in blocks]
+    return Message(text, [*kept, _context(REPORTED)])
+
+
+def _report_button(answer_id: str) -> dict[str, Any]:
+    label = {"type": "plain_text", "text": "Report this answer"}
+    return {"type": "button", "action_id": REPORT, "value": answer_id, "text": label}
 
 
 def _sources(citations: Sequence[Citation]) -> list[Piece]:

@@ -56,6 +56,41 @@ class SlackQuestion:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class SlackReport:
+    """A press of the button that reports an answer."""
+
+    answer_id: str
+    channel: str
+    ts: str  # of the message that the button stands in
+    thread_ts: str
+    text: str  # of that message
+    blocks: tuple[dict[str, Any], ...]
+
+    def is_about(self, conversation_id: str) -> bool:
+        """Tell whether the button stands in the thread of this conversation."""
+        door, _, place = conversation_id.partition(":")
+        return door == "slack" and place.partition(":")[2] == f"{self.channel}:{self.thread_ts}"
+
+
+def read_report(body: Mapping[str, Any]) -> SlackReport | None:
+    """Return the report that an interaction of whatever shape holds; None where it holds none."""
+    actions = body.get("actions")
+    action = _mapping(actions[0] if isinstance(actions, list) and actions else None)
+    message, channel = _mapping(body.get("message")), _mapping(body.get("channel"))
+    blocks = message.get("blocks")
+    report = SlackReport(
+        answer_id=_string(action.get("value")),
+        channel=_string(channel.get("id")),
+        ts=_string(message.get("ts")),
+        thread_ts=_string(message.get("thread_ts")),
+        text=_string(message.get("text")),
+        blocks=tuple(blocks) if isinstance(blocks, list) else (),
+    )
+    is_whole = report.answer_id and report.channel and report.ts and report.thread_ts
+    return report if is_whole and all(isinstance(one, dict) for one in report.blocks) else None
+
+
 def read_question(body: Mapping[str, Any], own_user: str = "") -> SlackQuestion | None:
     """Return the question that an event holds; None for all that is no question for the bot.
 
@@ -128,6 +163,10 @@ def _plain_entity(match: re.Match[str]) -> str:
         return label or f"@{target[1:].partition('^')[0]}"
     address = target.removeprefix("mailto:")
     return address if not label or label in address else f"{label} ({address})"
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _string(value: Any) -> str:

@@ -74,6 +74,10 @@ class Conversations(Protocol):
         """Erase a conversation; tell whether there was one."""
         ...
 
+    async def conversation_of(self, answer_id: str) -> str | None:
+        """Return the conversation of an answer; None: there is no such answer."""
+        ...
+
     async def rate(
         self, answer_id: str, rating: Literal["up", "down"], reason: str = "", comment: str = ""
     ) -> bool:
@@ -244,8 +248,13 @@ def _add_answers(app: FastAPI, asking: _Asking) -> None:
 def _add_conversations(app: FastAPI, threads: Conversations) -> None:
     @app.post("/v1/feedback", status_code=204, summary="Rate an answer", responses=PROBLEMS)
     async def rate(body: FeedbackRequest, caller: AskedBy) -> Response:
-        """The last rating of an answer counts."""
-        if not await threads.rate(body.answer_id, body.rating, body.reason, body.comment):
+        """The last rating of an answer counts, and only the widget key that asked for it may rate
+        it. The reason `reported` reports it: `supportbot bundle` lists what was reported."""
+        conversation = await threads.conversation_of(body.answer_id)
+        is_own = conversation is not None and caller.owns(conversation)
+        if not is_own or not await threads.rate(
+            body.answer_id, body.rating, body.reason, body.comment
+        ):
             raise Problem(404, "There is no such answer; `answer_id` is the `id` of an answer.")
         return Response(status_code=204)
 

@@ -27,7 +27,9 @@ class FeedbackRequest(BaseModel):
 
     answer_id: Id
     rating: Literal["up", "down"]
-    reason: Annotated[str, StringConstraints(max_length=200)] = ""
+    reason: Annotated[str, StringConstraints(max_length=200)] = Field(
+        "", description="in a word or two; `reported` reports the answer to the operator"
+    )
     comment: Annotated[str, StringConstraints(max_length=2_000)] = ""
 
 

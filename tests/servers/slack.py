@@ -356,6 +356,22 @@ def direct_message(text: str, ts: str, channel: str = "D1", /, **extra: Any) -> 
     return event({**body, "event_ts": ts, "channel_type": "im", **extra})
 
 
+def press(answer_id: str, message: Posted) -> dict[str, Any]:
+    """Return the interaction of a person who presses the button in a message."""
+    content = {name: message.content.get(name) for name in ("text", "blocks")}
+    return {
+        "type": "block_actions",
+        "team": {"id": TEAM, "domain": "example"},
+        "user": {"id": "U1", "team_id": TEAM},
+        "api_app_id": "A0001",
+        "token": "not used",
+        "channel": {"id": message.channel, "name": "general"},
+        "message": {"ts": message.ts, "thread_ts": message.thread_ts, **content},
+        "actions": [{"type": "button", "action_id": "report_answer", "value": answer_id}],
+        "response_url": "https://hooks.example.com/actions",
+    }
+
+
 def sign(body: bytes, timestamp: str, secret: str = SIGNING_SECRET) -> str:
     """Return Slack's signature of a body."""
     signed = f"v0:{timestamp}:".encode() + body

@@ -152,6 +152,10 @@ class RecordingThreads:
         self._answerer.remembered[:] = kept
         return was_known
 
+    async def conversation_of(self, answer_id: str) -> str | None:
+        known = {one.id: one.conversation_id for one in self._answerer.remembered}
+        return known.get(answer_id)
+
     async def rate(
         self, answer_id: str, rating: Literal["up", "down"], reason: str = "", comment: str = ""
     ) -> bool:

@@ -29,6 +29,7 @@
     stop: ["M8 8h8v8H8z"],
     up: ["M7 11v9H4v-9z", "M7 11l4-7c1.5 0 2.5 1 2.5 2.5V9.5h4.6a2 2 0 0 1 2 2.4l-1.3 6.4a2 2 0 0 1-2 1.7H7"],
     down: ["M17 13V4h3v9z", "M17 13l-4 7c-1.5 0-2.5-1-2.5-2.5v-3H5.9a2 2 0 0 1-2-2.4l1.3-6.4a2 2 0 0 1 2-1.7H17"],
+    flag: ["M6 21V4", "M6 5c4-2.5 8 2.5 12 0v9c-4 2.5-8-2.5-12 0"],
     retry: ["M20 12a8 8 0 1 1-2.6-5.9", "M20 4v5h-5"],
   };
 
@@ -520,15 +521,20 @@ textarea::placeholder { color: var(--muted); opacity: 1; }
       const said = el("span", { role: "status" });
       const up = button("icon", "up", "Helpful", () => rate("up"));
       const down = button("icon", "down", "Not helpful", () => rate("down"));
-      const rate = async (rating) => {
+      const report = button("icon", "flag", "Report this answer", () => rate("down", "reported"));
+      const press = (rating, reason) => {
         up.setAttribute("aria-pressed", String(rating === "up"));
         down.setAttribute("aria-pressed", String(rating === "down"));
-        const isKept = await this.widget.rate(answerId, rating);
-        said.textContent = isKept ? "Thank you." : "That could not be saved.";
+        report.setAttribute("aria-pressed", String(reason === "reported"));
       };
-      up.setAttribute("aria-pressed", "false");
-      down.setAttribute("aria-pressed", "false");
-      return el("div", { class: "foot" }, "Was this helpful?", up, down, said);
+      const rate = async (rating, reason = "") => {
+        press(rating, reason);
+        const isKept = await this.widget.rate(answerId, rating, reason);
+        const thanks = reason ? "Reported. Thank you." : "Thank you.";
+        said.textContent = isKept ? thanks : "That could not be saved.";
+      };
+      press();
+      return el("div", { class: "foot" }, "Was this helpful?", up, down, report, said);
     }
   }
 
@@ -758,9 +764,9 @@ textarea::placeholder { color: var(--muted); opacity: 1; }
       this.announce(`Answer: ${turn.text.textContent}`);
     }
 
-    async rate(answerId, rating) {
+    async rate(answerId, rating, reason) {
       try {
-        const response = await this.api.post("/v1/feedback", { answer_id: answerId, rating });
+        const response = await this.api.post("/v1/feedback", { answer_id: answerId, rating, reason });
         return response.ok;
       } catch {
         return false;

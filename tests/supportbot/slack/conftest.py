@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Literal
 
 import pytest
 import uvicorn
@@ -54,6 +55,26 @@ class ScriptedAnswers:
         )
 
 
+class RecordingRatings:
+    """Knows the answers of the given conversations, and keeps what is said of them."""
+
+    def __init__(self) -> None:
+        self.conversations: dict[str, str] = {}
+        self.ratings: list[tuple[str, str, str]] = []
+        self.error: Exception | None = None
+
+    async def conversation_of(self, answer_id: str) -> str | None:
+        if self.error is not None:
+            raise self.error
+        return self.conversations.get(answer_id)
+
+    async def rate(
+        self, answer_id: str, rating: Literal["up", "down"], reason: str = "", comment: str = ""
+    ) -> bool:
+        self.ratings.append((answer_id, rating, reason))
+        return answer_id in self.conversations
+
+
 @dataclass
 class Bot:
     """A Slack door with fakes behind it and a loopback Slack before it."""
@@ -62,6 +83,7 @@ class Bot:
     settings: BotSettings
     answerer: ScriptedAnswers = field(default_factory=ScriptedAnswers)
     inbox: MemoryInbox = field(default_factory=lambda: MemoryInbox(lease_seconds=0.5))
+    threads: RecordingRatings = field(default_factory=RecordingRatings)
     timing: Timing = QUICK
 
     @asynccontextmanager

@@ -35,6 +35,10 @@ def test_the_subscribed_events_are_those_that_are_handled() -> None:
     assert sorted(EVENTS) == sorted(manifest()["settings"]["event_subscriptions"]["bot_events"])
 
 
+def test_the_button_of_an_answer_is_heard() -> None:
+    assert manifest()["settings"]["interactivity"]["is_enabled"]
+
+
 def test_the_app_is_an_agent_that_can_be_written_to() -> None:
     features = manifest()["features"]
     assert features["agent_view"]["agent_description"]
