@@ -40,26 +40,7 @@ _CLOSING = re.compile(
 _ENDS = " ?!.,;…？！。"
 _PLAIN_WORD = re.compile(r"[^\W\d_]{2,}(?:['-][^\W\d_]+)*|[IA]")
 # In capitals these are names: US, IT, WHO.
-_NAMES_TOO = frozenset(
-    {
-        "ai",
-        "all",
-        "am",
-        "an",
-        "and",
-        "as",
-        "do",
-        "in",
-        "is",
-        "it",
-        "may",
-        "no",
-        "or",
-        "so",
-        "us",
-        "who",
-    }
-)
+_NAMES_TOO = frozenset({"am", "in", "it", "me", "or", "us", "who"})
 
 
 def normalised(question: str) -> str:
