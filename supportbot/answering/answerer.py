@@ -129,13 +129,13 @@ class Answerer:
         evidence, passages = await self._retrieve(run, context)
         run.release = evidence.release
         run.trace = run.trace.searched(evidence, context)
+        if known := await self._known(run, evidence, history):
+            yield run.repeat(known)
+            return
         if not is_sufficient(evidence):
             yield run.close(Outcome.NOT_FOUND, run.texts.not_found, cause="no_evidence")
             return
         yield Status("reading", f"{len(passages)} passages")
-        if known := await self._known(run, evidence, history):
-            yield run.repeat(known)
-            return
         if self._model is None or await self._is_spent(run):
             yield run.quote(evidence, "budget" if self._model else "no_key")
             return

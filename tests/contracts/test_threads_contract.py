@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from supportbot.conversation import Answer, Outcome, Question, Turn, Usage
 from supportbot.database import Database
 from supportbot.threads import SqlThreads, Threads
+from supportbot.traces import Trace
 from tests.fakes import MemoryThreads
 
 
@@ -33,6 +36,25 @@ async def test_history_is_the_last_turns_oldest_first(threads: Threads) -> None:
         Turn("q1", "a1", Outcome.ANSWERED, "q1"),
         Turn("q2", "a2", Outcome.ANSWERED, "q2"),
     )
+
+
+async def test_a_known_answer_is_the_newest_whole_original_of_its_key(threads: Threads) -> None:
+    of_key, copy = Trace(cache_key="k"), Trace(cache_key="k", copy_of="ans_1")
+    for text, trace, changes in (
+        ("older", of_key, {}),
+        ("newer", of_key, {}),
+        ("copy", copy, {}),
+        ("of another key", Trace(cache_key="other"), {}),
+        ("cut", of_key, {"cause": "cut"}),
+        ("quotes", of_key, {"outcome": Outcome.QUOTED}),
+    ):
+        question = Question("q")
+        answer = replace(answer_to(question, text), trace=trace, **changes)
+        await threads.record(question, answer)
+    known = await threads.known("k", 0.0)
+    assert known is not None
+    assert known.text == "newer"
+    assert await threads.known("unknown", 0.0) is None
 
 
 async def test_the_first_answer_to_a_question_stays(threads: Threads) -> None:

@@ -318,6 +318,28 @@ def test_a_visitor_says_whether_it_helped(visit: Visit, server: WebServer) -> No
     assert [rating for _, rating, _, _ in server.services.threads.ratings] == ["down"]
 
 
+def test_a_visitor_reports_an_answer_on_a_phone(chromium: Browser, server: WebServer) -> None:
+    context = chromium.new_context(viewport=PHONE, is_mobile=True, has_touch=True)
+    visit = Visit(context.new_page())
+    visit.page.goto(f"{server.url}/demo")
+    visit.widget.get_by_role("button", name="Open the chat").tap()
+    turn = visit.ask()
+    report = turn.get_by_role("button", name="Report this answer")
+    report.tap()
+    thanks = turn.get_by_text("Reported.", exact=True)
+    expect(thanks).to_be_visible()
+    expect(report).to_have_attribute("aria-pressed", "true")
+    places = [one.bounding_box() for one in turn.locator(".foot > *").all()]
+    assert all(one["x"] >= 0 and one["x"] + one["width"] <= PHONE["width"] for one in places)
+    assert thanks.bounding_box()["height"] < 30  # on one line
+    [(_, rating, reason, _)] = server.services.threads.ratings
+    assert (rating, reason) == ("down", "reported")
+    turn.get_by_role("button", name="Helpful", exact=True).tap()
+    expect(report).to_have_attribute("aria-pressed", "false")
+    visit.assert_clean(server.url)
+    context.close()
+
+
 def test_on_a_phone_the_chat_fills_the_screen_and_nothing_scrolls_sideways(
     chromium: Browser, server: WebServer
 ) -> None:

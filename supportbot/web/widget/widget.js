@@ -530,7 +530,7 @@ textarea::placeholder { color: var(--muted); opacity: 1; }
       const rate = async (rating, reason = "") => {
         press(rating, reason);
         const isKept = await this.widget.rate(answerId, rating, reason);
-        const thanks = reason ? "Reported. Thank you." : "Thank you.";
+        const thanks = reason ? "Reported." : "Thank you.";
         said.textContent = isKept ? thanks : "That could not be saved.";
       };
       press();

@@ -121,6 +121,14 @@ async def test_another_replica_and_a_restart_know_the_answer(database: Database)
     assert replica.asked == 0
 
 
+async def test_a_courtesy_that_makes_the_search_unsure_does_no_harm(database: Database) -> None:
+    bot = Bot(database)
+    await bot.ask()
+    bot.retriever.similarity = 0.05
+    again = await bot.ask(f"Good morning all, could you please tell me {ASKED.lower()} Thank you")
+    assert again.outcome is Outcome.ANSWERED
+
+
 async def test_without_the_setting_the_model_is_asked_each_time(database: Database) -> None:
     bot = Bot(database, hours=0)
     await bot.ask()

@@ -79,6 +79,17 @@ def test_a_key_is_taken_from_either_header(keyed_http: httpx2.Client) -> None:
     assert ask(keyed_http, X_Widget_Key=KEY).status_code == 200
 
 
+def test_only_the_key_that_asked_may_rate_or_report_an_answer(
+    keyed_http: httpx2.Client, keyed_server: WebServer
+) -> None:
+    answer_id = ask(keyed_http, X_Widget_Key=KEY).json()["id"]
+    report = {"answer_id": answer_id, "rating": "down", "reason": "reported"}
+    for key, status in ((STAFF_KEY, 404), (KEY, 204)):
+        reply = keyed_http.post("/v1/feedback", json=report, headers={"X-Widget-Key": key})
+        assert reply.status_code == status
+    assert keyed_server.services.threads.ratings == [(answer_id, "down", "reported", "")]
+
+
 def test_a_key_decides_what_its_visitors_may_see(
     keyed_http: httpx2.Client, keyed_server: WebServer
 ) -> None:
