@@ -27,8 +27,8 @@ should has have am i we my our there if please
 _BEFORE_QUESTION = rf"(?=(?:{'|'.join(_BEGINNINGS.split())})\b)"
 _GREETING = r"(?:hi|hello|hey|good (?:morning|afternoon|evening|day))(?: there| all| team)?"
 _OPENING = re.compile(
-    rf"(?:{_GREETING}\s*[,.!:;–-]*\s+|please\s*,?\s+){_BEFORE_QUESTION}"
-    r"|(?:(?:(?:can|could|would) you (?:please )?|please )tell me,?|i(?: would|'d) like to know)"
+    rf"\A(?:{_GREETING}\s*[,.!:;–-]*\s+|please\s*,?\s+){_BEFORE_QUESTION}"
+    r"|\A(?:(?:(?:can|could|would) you (?:please )?|please )tell me,?|i(?: would|'d) like to know)"
     r"\s+(?=(?:how|what|when|where|why|who|whose|which|if|whether)\b)",
     re.I,
 )
@@ -53,7 +53,7 @@ def normalised(question: str) -> str:
     before = None
     while before != text:
         before = text
-        text = _CLOSING.sub("", _OPENING.sub("", text, count=1)).strip()
+        text = _CLOSING.sub("", _OPENING.sub("", text)).strip()
         text = text.rstrip(_ENDS) or text
     return " ".join(map(_folded, text.split(" ")))
 
