@@ -26,6 +26,7 @@ from knowledge.errors import ReleaseNotFound, StoreBusy, StoreDamaged
 from knowledge.failures import Failure
 from knowledge.files import disk_errors, write_whole
 from knowledge.keywords import KeywordIndex
+from knowledge.lease import SILENCE_SECONDS
 from knowledge.manifest import Release, from_json
 from knowledge.server import ServerShelf
 from knowledge.shelf import LocalShelf, Shelf
@@ -73,13 +74,18 @@ class ReleaseStore:
     Args:
         home: the folder where they stand, and in any case the lock and the embedding cache.
         chroma_url: `http(s)://host:port` of a Chroma server where they stand instead.
+        silence: seconds without a sign of life after which another machine's writer counts as dead.
 
     Every method raises `StoreUnavailable` when the folder or the server cannot be reached.
     """
 
-    def __init__(self, home: Path, chroma_url: str | None = None) -> None:
+    def __init__(
+        self, home: Path, chroma_url: str | None = None, silence: float = SILENCE_SECONDS
+    ) -> None:
         self._home = home
-        self._shelf = _shelf(home, chroma_url)
+        self._shelf: Shelf = (
+            ServerShelf(home, chroma_url, silence) if chroma_url else LocalShelf(home)
+        )
         self._loaded: Release | None = None
         self._readers: Counter[str] = Counter()
         self._counting = threading.Lock()
@@ -160,10 +166,12 @@ class ReleaseStore:
 
     @contextmanager
     def lock(self, timeout: float = 0) -> Iterator[None]:
-        """Be the one writer of all processes; the operating system frees a dead one's lock.
+        """Be the one writer of all processes, on all machines that share a server.
+
+        The operating system frees a dead one's lock; a server's lease is taken over.
 
         Args:
-            timeout: seconds to wait for another writer.
+            timeout: seconds to wait for another writer of this home, and of another machine.
 
         Raises:
             StoreBusy: another writer works still.
@@ -181,8 +189,9 @@ class ReleaseStore:
         try:
             with disk_errors(holder):
                 holder.write_text(str(os.getpid()), encoding="ascii")
-            self._is_locked = True
-            yield
+            with self._shelf.alone(timeout):
+                self._is_locked = True
+                yield
         finally:
             self._is_locked = False
             lock.release()
@@ -395,10 +404,6 @@ class ReleaseStore:
         for release_id in self._shelf.ids():
             if release_id not in kept and not self._readers[release_id]:
                 self._shelf.remove(release_id)
-
-
-def _shelf(home: Path, chroma_url: str | None) -> Shelf:
-    return ServerShelf(home, chroma_url) if chroma_url else LocalShelf(home)
 
 
 def _is_stale(parent: Release | None, embedder: Embedder, chunker: str) -> bool:

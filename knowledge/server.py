@@ -2,9 +2,9 @@
 
 A release is the collection `release-<id>`; manifests and the pointer are texts in the small
 collection `supportbot-releases`. Chroma cannot search words, so each replica keeps the keyword
-index of a release in `keywords/<id>` of its own home, and builds it where it is missing. One host
-syncs: the lock is a file of the home. Deleted texts stay in the bytes of the server's own database
-until its `chroma vacuum`.
+index of a release in `keywords/<id>` of its own home, and builds it where it is missing. The one
+writer holds the server's lease. Deleted texts stay in the bytes of the server's own database until
+its `chroma vacuum`.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 from knowledge.errors import ReleaseNotFound, StoreDamaged
 from knowledge.files import disk_errors, remove_folder
 from knowledge.keywords import KeywordIndex
+from knowledge.lease import SILENCE_SECONDS, Lease
 from knowledge.shelf import RELEASE_ID
 from knowledge.vectors import AudienceSets, ChromaServer, VectorStore
 
@@ -97,12 +98,24 @@ class ServerShelf:
 
     can_copy = False  # only Chroma's cloud can
 
-    def __init__(self, home: Path, url: str) -> None:
+    def __init__(self, home: Path, url: str, silence: float = SILENCE_SECONDS) -> None:
         self.where = home / "keywords"
         self._reading = ChromaServer(url, _READ_SECONDS)
         self._writing = ChromaServer(url, _WRITE_SECONDS)
+        self._lease = Lease(self._writing, home, silence)
         self._pointer: tuple[float, list[str]] | None = None
         self._indexing = threading.Lock()
+
+    def alone(self, timeout: float) -> AbstractContextManager[None]:
+        """Be the one writer of all machines; a writer of this one holds the home's lock already.
+
+        Args:
+            timeout: seconds to wait for another one.
+
+        Raises:
+            StoreBusy: another one works still.
+        """
+        return self._lease.held(timeout)
 
     def history(self) -> list[str]:
         """Return the id of the release in force, then those in force before, newest first."""
@@ -118,8 +131,13 @@ class ServerShelf:
         return list(known[1])
 
     def point(self, history: Sequence[str]) -> None:
-        """Put the first of these releases in force, in one step."""
+        """Put the first of these releases in force, in one step.
+
+        Raises:
+            StoreBusy: another writer took over meanwhile.
+        """
         self._pointer = None
+        self._lease.check()
         self._writing.write(_RELEASES, _CURRENT, "\n".join(history))
 
     def ids(self) -> list[str]:
@@ -164,7 +182,12 @@ class ServerShelf:
         shutil.rmtree(self.where / release_id, ignore_errors=True)
 
     def sweep(self) -> None:
-        """Remove what killed writers left, and keyword indexes of releases that are gone."""
+        """Remove what killed writers left, and keyword indexes of releases that are gone.
+
+        Raises:
+            StoreBusy: another writer took over meanwhile.
+        """
+        self._lease.check()
         known = set(self.ids())
         for name in self._writing.names():
             if name.startswith(_COLLECTION) and name.removeprefix(_COLLECTION) not in known:

@@ -10,7 +10,13 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from contextlib import (
+    AbstractContextManager,
+    ExitStack,
+    closing,
+    contextmanager,
+    nullcontext,
+)
 from pathlib import Path
 from typing import Protocol
 
@@ -68,6 +74,16 @@ class Shelf(Protocol):
     def can_copy(self) -> bool:
         """Tell whether a draft can begin as a copy of its parent."""
 
+    def alone(self, timeout: float) -> AbstractContextManager[None]:
+        """Be the one writer of all machines; a writer of this one holds the home's lock already.
+
+        Args:
+            timeout: seconds to wait for another one.
+
+        Raises:
+            StoreBusy: another one works still.
+        """
+
     def history(self) -> list[str]:
         """Return the id of the release in force, then those in force before, newest first.
 
@@ -76,7 +92,11 @@ class Shelf(Protocol):
         """
 
     def point(self, history: Sequence[str]) -> None:
-        """Put the first of these releases in force, in one step."""
+        """Put the first of these releases in force, in one step.
+
+        Raises:
+            StoreBusy: another writer took over meanwhile.
+        """
 
     def ids(self) -> list[str]:
         """Return the ids of all releases, in no order."""
@@ -115,7 +135,11 @@ class Shelf(Protocol):
         """Remove a release; one that is half removed is none."""
 
     def sweep(self) -> None:
-        """Remove what killed writers left."""
+        """Remove what killed writers left.
+
+        Raises:
+            StoreBusy: another writer took over meanwhile.
+        """
 
     def close(self) -> None:
         """Let go of connections."""
@@ -199,6 +223,10 @@ class LocalShelf:
     def __init__(self, home: Path) -> None:
         self.where = home / "releases"
         self._pointer = home / "current"
+
+    def alone(self, timeout: float) -> AbstractContextManager[None]:
+        """Be the one writer: a home is of one machine, and its lock is held already."""
+        return nullcontext()
 
     def history(self) -> list[str]:
         """Return the id of the release in force, then those in force before, newest first.

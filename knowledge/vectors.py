@@ -19,7 +19,7 @@ import shutil
 import sqlite3
 import tempfile
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from itertools import islice
 from pathlib import Path
@@ -284,6 +284,31 @@ class ChromaServer:
         with _translated(self.url):
             model = self._api().create_collection(name, configuration=_configuration())
             return self._vectors(model, None)
+
+    def create_once(self, name: str, labels: Mapping[str, Any]) -> Any:
+        """Create an empty collection with labels; of all who try, one gets its id, others None."""
+        try:
+            with _translated(self.url):
+                return self._api().create_collection(name, metadata=dict(labels)).id
+        except StoreUnavailable:
+            if name in self.names():  # which Chroma says in words only
+                return None
+            raise
+
+    def relabel(self, collection_id: Any, labels: Mapping[str, Any]) -> None:
+        """Replace the labels of a collection.
+
+        Raises:
+            StoreDamaged: it is gone; one of the same name is another one.
+        """
+        with _translated(self.url):
+            self._api()._modify(collection_id, new_metadata=dict(labels))
+
+    def labels(self, prefix: str) -> dict[str, Mapping[str, Any]]:
+        """Return the labels of the collections whose names begin so, by name."""
+        with _translated(self.url):
+            models = self._api().list_collections()
+        return {each.name: each.metadata or {} for each in models if each.name.startswith(prefix)}
 
     def open(self, name: str, audience_sets: AudienceSets | None = None) -> ChromaVectors:
         """Open a collection.
