@@ -26,12 +26,15 @@ class Failure:
     since: str = ""  # when it failed first, ISO 8601, "" where unknown
     tries: int = 1
     retry_at: str = ""  # transient ones are not tried again before, ISO 8601
+    wait: float = 0.0  # seconds that the server asked to wait before another try
 
     def after(self, earlier: Failure | None, now: datetime) -> Failure:
         """Return it as one that follows an earlier failure of the same document."""
         is_first = earlier is None or not earlier.since
         tries = 1 if is_first or earlier is None else earlier.tries + 1
-        wait = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** min(tries - 1, _DOUBLINGS))
+        usual = _FIRST_WAIT * 2 ** min(tries - 1, _DOUBLINGS)
+        asked = timedelta(seconds=min(self.wait, _LONGEST_WAIT.total_seconds()))
+        wait = min(_LONGEST_WAIT, max(usual, asked))
         return replace(
             self,
             since=now.isoformat() if is_first or earlier is None else earlier.since,

@@ -56,6 +56,9 @@ class _Holder:
 class Lease:
     """The one lease of a server, as one home sees it; held by one thread at a time.
 
+    Attributes:
+        number: of the lease that is held, greater than any before; 0: it is not held.
+
     Args:
         server: where it stands.
         home: whose lock is held while the lease is, so that a dead writer of it is known at once.
@@ -66,21 +69,22 @@ class Lease:
         self._server = server
         self._mine = home / "sync.lease"
         self._silence = silence
-        self._number = 0  # of what is held; 0: nothing is
+        self.number = 0
         self._id: Any = None
 
     @contextmanager
-    def held(self, timeout: float) -> Iterator[None]:
+    def held(self, timeout: float, least: int = 0) -> Iterator[None]:
         """Hold the lease, and renew it meanwhile.
 
         Args:
             timeout: seconds to wait for a holder elsewhere; with any, for one that is silent as
                 long as it takes to know whether it is dead.
+            least: a number that its number is greater than.
 
         Raises:
             StoreBusy: another machine holds it still, or took it over meanwhile.
         """
-        holder = self._acquire(timeout)
+        holder = self._acquire(timeout, least)
         done = threading.Event()
         renewing = threading.Thread(target=self._renew, args=(holder, done), daemon=True)
         renewing.start()
@@ -92,7 +96,7 @@ class Lease:
         finally:
             done.set()
             renewing.join()
-            self._number = 0
+            self.number = 0
             with suppress(StoreDamaged, StoreUnavailable):  # it was taken over, or will be
                 self._server.relabel(self._id, asdict(replace(holder, is_done=True)))
 
@@ -102,19 +106,19 @@ class Lease:
         Raises:
             StoreBusy: it was.
         """
-        if self._number and max(self._all(), default=0) != self._number:
+        if self.number and max(self._all(), default=0) != self.number:
             raise StoreBusy(
                 "another machine took this sync for dead and began one of its own, so nothing was"
                 " promoted; see that this machine is not paused or cut off, and sync again"
             )
 
-    def _acquire(self, timeout: float) -> _Holder:
+    def _acquire(self, timeout: float, least: int) -> _Holder:
         deadline = time.monotonic() + timeout
         last_seen, silent = None, 0
         while True:
             number, holder = max(self._all().items(), default=(0, None))
             if holder is None or holder.is_done or self._is_mine(holder) or silent >= _LOOKS:
-                if mine := self._take(number + 1):
+                if mine := self._take(max(number, least) + 1):
                     return mine
                 continue
             silent = silent + 1 if (number, holder.turn) == last_seen else 0
@@ -138,7 +142,7 @@ class Lease:
             return None
         for other in others:
             self._server.delete(f"{PREFIX}{other}")
-        self._number, self._id = number, made
+        self.number, self._id = number, made
         return mine
 
     def _renew(self, holder: _Holder, done: threading.Event) -> None:

@@ -397,11 +397,12 @@ class ReleaseStore:
     def _sweep(self) -> None:
         """Remove what killed writers left, and the releases that are no longer kept."""
         self._shelf.sweep()
+        found = self._shelf.ids()  # before the history: what is made meanwhile is not among them
         try:
             kept = self._shelf.history()
         except StoreDamaged:
             return  # nobody knows which releases were promoted
-        for release_id in self._shelf.ids():
+        for release_id in found:
             if release_id not in kept and not self._readers[release_id]:
                 self._shelf.remove(release_id)
 

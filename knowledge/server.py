@@ -1,21 +1,23 @@
 """Releases on a Chroma server, for replicas that share one knowledge base.
 
 A release is the collection `release-<id>`; manifests and the pointer are texts in the small
-collection `supportbot-releases`. Chroma cannot search words, so each replica keeps the keyword
-index of a release in `keywords/<id>` of its own home, and builds it where it is missing. The one
-writer holds the server's lease. Deleted texts stay in the bytes of the server's own database until
-its `chroma vacuum`.
+collection `supportbot-releases`. The one writer holds the server's lease. Its pointer is
+`current-<number of the lease>`, and the greatest counts, so that what a writer still points at
+after another one took over has no effect. Chroma cannot search words, so each replica keeps the
+keyword index of a release in `keywords/<id>` of its own home, and builds it where it is missing.
+Deleted texts stay in the bytes of the server's own database until its `chroma vacuum`.
 """
 
 from __future__ import annotations
 
 import logging
+import re
 import shutil
 import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 from knowledge.errors import ReleaseNotFound, StoreDamaged
@@ -28,7 +30,7 @@ from knowledge.vectors import AudienceSets, ChromaServer, VectorStore
 log = logging.getLogger(__name__)
 
 _RELEASES = "supportbot-releases"
-_CURRENT = "current"
+_CURRENT = re.compile(r"current(?:-(\d+))?")
 _COLLECTION = "release-"
 _READ_SECONDS = 4.0  # a question must be told within five seconds that nothing can be looked up
 _WRITE_SECONDS = 120.0
@@ -106,7 +108,8 @@ class ServerShelf:
         self._pointer: tuple[float, list[str]] | None = None
         self._indexing = threading.Lock()
 
-    def alone(self, timeout: float) -> AbstractContextManager[None]:
+    @contextmanager
+    def alone(self, timeout: float) -> Iterator[None]:
         """Be the one writer of all machines; a writer of this one holds the home's lock already.
 
         Args:
@@ -115,13 +118,18 @@ class ServerShelf:
         Raises:
             StoreBusy: another one works still.
         """
-        return self._lease.held(timeout)
+        least = max(self._pointers(self._writing), default=0)
+        with self._lease.held(timeout, least):
+            text = self._read_pointer(self._writing)
+            if text:
+                self._write_pointer(text)
+            yield
 
     def history(self) -> list[str]:
         """Return the id of the release in force, then those in force before, newest first."""
         known = self._pointer
         if known is None or time.monotonic() - known[0] > _FRESH_SECONDS:
-            lines = (self._reading.read(_RELEASES, _CURRENT) or "").splitlines()
+            lines = self._read_pointer(self._reading).splitlines()
             if not all(RELEASE_ID.fullmatch(line) for line in lines):
                 raise StoreDamaged(
                     f"{self._reading.url}: the pointer to the current release is unreadable; run"
@@ -138,7 +146,8 @@ class ServerShelf:
         """
         self._pointer = None
         self._lease.check()
-        self._writing.write(_RELEASES, _CURRENT, "\n".join(history))
+        self._write_pointer("\n".join(history))
+        self._lease.check()
 
     def ids(self) -> list[str]:
         """Return the ids of all releases, in no order."""
@@ -188,8 +197,9 @@ class ServerShelf:
             StoreBusy: another writer took over meanwhile.
         """
         self._lease.check()
+        names = self._writing.names()  # before the ids: what is made meanwhile is not among them
         known = set(self.ids())
-        for name in self._writing.names():
+        for name in names:
             if name.startswith(_COLLECTION) and name.removeprefix(_COLLECTION) not in known:
                 self._writing.delete(name)
         for folder in self.where.glob("*"):
@@ -201,6 +211,27 @@ class ServerShelf:
         """Let go of the connections; a later call opens new ones."""
         self._reading.close()
         self._writing.close()
+
+    def _pointers(self, server: ChromaServer) -> dict[int, str]:
+        """Return the keys of all pointers, by the numbers of the leases that wrote them."""
+        found = filter(None, map(_CURRENT.fullmatch, server.keys(_RELEASES)))
+        return {int(match[1] or 0): match[0] for match in found}
+
+    def _read_pointer(self, server: ChromaServer) -> str:
+        while pointers := self._pointers(server):
+            text = server.read(_RELEASES, pointers[max(pointers)])
+            if text is not None:  # it was not replaced meanwhile
+                return text
+        return ""
+
+    def _write_pointer(self, text: str) -> None:
+        """Write the pointer of this lease, or the one that counts, and remove what it replaces."""
+        pointers = self._pointers(self._writing)
+        number = self._lease.number or max(pointers, default=0)
+        self._writing.write(_RELEASES, f"current-{number}", text)
+        for other, key in pointers.items():
+            if other < number:
+                self._writing.write(_RELEASES, key, None)
 
     def _keywords(self, release_id: str, vectors: VectorStore) -> KeywordIndex:
         folder = self.where / release_id

@@ -136,6 +136,26 @@ def test_a_machine_follows_its_own_dead_sync_at_once(machines: Machines) -> None
         store.promote(put(store, "same"))
 
 
+def test_a_last_write_of_a_machine_that_was_taken_for_dead_has_no_effect(
+    machines: Machines,
+) -> None:
+    first, second = machines.store("first"), machines.store("second")
+    with first.lock():
+        first.promote(old := put(first, "first"))
+    with second.lock():
+        second.promote(put(second, "second"))
+    server = ChromaServer(machines.url, 30)
+    server.write("supportbot-releases", "current-1", old)
+    assert documents(machines.store("third")) == {"first.md", "second.md"}
+    for name in server.names():  # somebody tidies up
+        if name.startswith(PREFIX):
+            server.delete(name)
+    server.close()
+    with first.lock():
+        first.promote(put(first, "third"))
+    assert documents(machines.store("third")) == {"first.md", "second.md", "third.md"}
+
+
 @pytest.mark.parametrize("command", ["builds", "begins"])
 def test_a_machine_that_was_paused_changes_nothing_after_it_was_taken_for_dead(
     command: str, machines: Machines
