@@ -19,6 +19,7 @@ _NUMBER = re.compile(r"\d+|0x[0-9a-f]*")
 _HOST = re.compile(r"(?!-)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
 _ESCAPE = re.compile("%([0-9a-fA-F]{2})")
 _UNRESERVED = re.compile("[A-Za-z0-9._~-]")
+_LOGIN = re.compile(r"//[^/\s]*@")
 _PATH_SAFE = "/:@!$&'()*+,;=~%"
 _QUERY_SAFE = _PATH_SAFE + "?[]|"
 
@@ -125,3 +126,8 @@ def _without_dots(path: str) -> str:
     if parts and parts[-1] in (".", ".."):
         kept.append("")
     return "/" + "/".join(kept)
+
+
+def without_login(text: str) -> str:
+    """Return a text, such as an address or a message, with the logins of its addresses masked."""
+    return _LOGIN.sub("//…@", text)

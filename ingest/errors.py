@@ -70,11 +70,13 @@ class FetchFailed(ParseFailed):
         is_transient: bool = False,
         retry_after: float | None = None,
         status: int = 0,
+        is_away: bool = False,
     ) -> None:
         super().__init__(reason)
         self.is_transient = is_transient  # it may well work soon
         self.retry_after = retry_after  # seconds, where the server named them
         self.status = status  # of HTTP; 0: there was no answer
+        self.is_away = is_away  # there was nobody to ask: no such name, or it refuses to connect
 
 
 class ParseTooSlow(ParseFailed):

@@ -8,7 +8,6 @@ is checked anew; size, time and redirects are bounded; proxies of the environmen
 from __future__ import annotations
 
 import json as json_format
-import re
 import socket
 import ssl
 import threading
@@ -24,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import httpcore2
 
-from ingest.addresses import WebAddress
+from ingest.addresses import WebAddress, without_login
 from ingest.errors import FetchFailed, FetchRefused
 from ingest.networks import Address, Network, is_allowed
 from ingest.sources.base import MAX_DOCUMENT_BYTES
@@ -40,7 +39,6 @@ _PORTS = frozenset({80, 443})
 _FOREIGN_PORTS = frozenset(
     {21, 22, 23, 25, 53, 110, 143, 389, 465, 587, 993, 995, 3306, 5432, 6379, 11211, 27017}
 )
-_LOGIN = re.compile(r"//[^/]*@")
 _REDIRECTS = (301, 302, 303, 307, 308)
 # All that another site is told; logins and cookies are for the one that they were given for.
 _FOR_OTHERS = ("accept", "accept-language", "if-none-match", "if-modified-since")
@@ -112,7 +110,7 @@ def web_address(text: str, base: str = "") -> WebAddress:
     try:
         return WebAddress.of(text, base)
     except ValueError as error:
-        shown = _LOGIN.sub("//…@", text)[:200]
+        shown = without_login(text)[:200]
         raise FetchRefused(f"{shown!r} cannot be fetched: {error}") from error
 
 
@@ -242,7 +240,8 @@ def checked_addresses(host: str, rules: FetchRules, resolver: Resolver = resolve
     try:
         found = list(resolver(host))
     except (OSError, UnicodeError) as error:
-        raise FetchFailed(f"{host} cannot be looked up ({error})", is_transient=True) from error
+        reason = f"{host} cannot be looked up ({error})"
+        raise FetchFailed(reason, is_transient=True, is_away=True) from error
     for address in found:
         if not is_allowed(address, rules.allow_private):
             raise FetchRefused(
@@ -371,7 +370,8 @@ def _failures_of(address: WebAddress) -> Iterator[None]:
         if "CERTIFICATE_VERIFY_FAILED" in str(error):
             raise FetchFailed(f"{address.url}: its certificate is not valid ({error})") from error
         reason = f"{address.url} gave no whole answer ({error or type(error).__name__})"
-        raise FetchFailed(reason, is_transient=True) from error
+        is_away = isinstance(error, httpcore2.ConnectError)
+        raise FetchFailed(reason, is_transient=True, is_away=is_away) from error
 
 
 def _told(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,8 +12,12 @@ from email.utils import parsedate_to_datetime
 from ingest.errors import FetchFailed
 from ingest.fetching import Fetcher, Response
 
+log = logging.getLogger(__name__)
+
 _BUSY = (408, 425, 429, 500, 502, 503, 504)
 _FIRST_PAUSE = 1.0  # seconds; each further one is twice as long
+_AWAY_SECONDS = 15.0  # that a host is asked again which nobody answers at: a restart takes less
+_TOLD_SECONDS = 4.0  # a pause that a person would wonder at
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +50,11 @@ def retried(ask: Callable[[], Response], patience: Patience = _PATIENCE) -> Resp
                 return response
             failure = failure_of(response)
         wait = pause if failure.retry_after is None else failure.retry_after
-        if not failure.is_transient or patience.clock() - began + wait > patience.seconds:
+        longest = min(patience.seconds, _AWAY_SECONDS) if failure.is_away else patience.seconds
+        if not failure.is_transient or patience.clock() - began + wait > longest:
             raise failure
+        if wait >= _TOLD_SECONDS:
+            log.warning("%s; it is asked again in %g s", failure, wait)
         patience.sleep(wait)
         pause *= 2
 

@@ -464,6 +464,21 @@ def test_a_lost_connection_is_asked_again() -> None:
     assert times.slept == [1, 2]
 
 
+def test_a_host_at_which_nobody_answers_is_not_asked_for_long(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with Site() as site:
+        own = rules(site)
+    times = Times()
+    with Fetcher(own) as fetcher, pytest.raises(FetchFailed):
+        get_ok(fetcher, site.url, patience=times.patience(120))
+    assert times.slept == [1, 2, 4, 8]
+    assert [record.getMessage().rpartition("; ")[2] for record in caplog.records] == [
+        "it is asked again in 4 s",
+        "it is asked again in 8 s",
+    ]
+
+
 def test_the_system_s_resolver_gives_addresses() -> None:
     assert ip_address("127.0.0.1") in fetching.resolve("127.0.0.1")
 
