@@ -9,6 +9,7 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import cast
 
+from ingest.addresses import without_login
 from ingest.config import SourceSettings
 from ingest.errors import SourceUnusable
 from ingest.sources.base import Labels, Source, SourceOpener
@@ -28,6 +29,21 @@ _SOURCES: Mapping[str, str] = {
     "notion": "notion",
     "github": "github",
     "feed": "feed",
+}
+_SITES = ("page", "sitemap", "crawl")
+_SYSTEMS = ("zendesk", "confluence", "intercom", "notion", "github", "feed")
+# The kinds of source that take a setting which others do not.
+_TAKEN_BY: Mapping[str, Sequence[str]] = {
+    "branch": ("git",),
+    "folder": ("git",),
+    "include": ("sitemap", "crawl"),
+    "exclude": ("sitemap", "crawl"),
+    "max_pages": ("sitemap", "crawl"),
+    "max_depth": ("crawl",),
+    "allow_hosts": _SITES,
+    "user": ("git", *_SYSTEMS),
+    "token_variable": ("git", *_SYSTEMS),
+    "token": ("git", *_SYSTEMS),
 }
 
 
@@ -84,9 +100,24 @@ def _open(source: SourceSettings, base_url: str, home: Path) -> Source:
     module = _SOURCES.get(kind)
     if module is None:
         raise SourceUnusable(f"{source.place}: sources of kind {kind!r} cannot be read")
+    _check_keys(source, kind)
     opener = cast(SourceOpener, import_module(f"ingest.sources.{module}").open_source)
     settings = source.model_copy(update={"kind": kind})
     return opener(settings, _labels(source, base_url), home)
+
+
+def _check_keys(source: SourceSettings, kind: str) -> None:
+    """Refuse a setting that this kind of source would pass over in silence.
+
+    Raises:
+        SourceUnusable: there is one.
+    """
+    for key, kinds in _TAKEN_BY.items():
+        if key in source.model_fields_set and kind not in kinds:
+            raise SourceUnusable(
+                f"{without_login(source.place)}: a source of kind {kind} takes no `{key}`; it is"
+                f" for {' and '.join(kinds)}. Remove it, or set the `kind` that is meant"
+            )
 
 
 def _kind_of(place: str) -> str:
@@ -124,7 +155,8 @@ def _settings_of_address(address: str) -> SourceSettings:
         return SourceSettings.model_validate({"url": address})
     except ValueError:
         raise SourceUnusable(
-            f"{address}: not an address that can be fetched; it takes http(s)://host/path"
+            f"{without_login(address)}: not an address that can be fetched; it takes"
+            " http(s)://host/path"
         ) from None
 
 

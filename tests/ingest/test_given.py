@@ -61,3 +61,30 @@ def test_a_path_named_by_hand_takes_all_labels_of_its_source(docs: Path) -> None
     assert source.labels == Labels(
         tags=("a",), owner="docs team", version="4", valid_until="2030-01-31"
     )
+
+
+@pytest.mark.parametrize(
+    ("place", "key", "value", "kinds"),
+    [
+        ({"url": "https://help.example/a"}, "branch", "main", "git"),
+        ({"path": "docs"}, "folder", "guide", "git"),
+        ({"url": "https://help.example/a.git"}, "include", ["/a/*"], "sitemap and crawl"),
+        ({"url": "https://help.example/sitemap.xml"}, "max_depth", 2, "crawl"),
+        ({"url": "https://x.example", "kind": "zendesk"}, "allow_hosts", ["a.b"], "page and"),
+        ({"url": "https://help.example/a"}, "token", "hunter2", "git and zendesk"),
+        ({"path": "docs"}, "token_variable", "A_TOKEN", "git and zendesk"),
+    ],
+)
+def test_a_setting_that_a_source_would_pass_over_is_refused(
+    place: dict[str, str], key: str, value: object, kinds: str
+) -> None:
+    settings = SourceSettings.model_validate({**place, key: value})
+    with pytest.raises(SourceUnusable, match=f"takes no `{key}`; it is for {kinds}") as caught:
+        open_sources([], [settings], HOME)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_login_in_an_address_is_not_shown() -> None:
+    with pytest.raises(SourceUnusable, match="//…@help") as caught:
+        open_sources(["ftp://me:hunter2@help.example/a"], [], HOME)
+    assert "hunter2" not in str(caught.value)
