@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -206,15 +206,19 @@ class Gate:
         return self._verdict(now, self._before(current, self._questions), release, current)
 
     def record(self, release: Release, verdict: Verdict) -> None:
-        """Keep what a release answered that is about to be promoted, and forget removed ones."""
-        kept = {known.id for known in self._store.releases()} | {release.id}
+        """Keep what a release answered that is about to be promoted."""
         path = _record_path(self._home, release.id)
         with disk_errors(path):
-            for old in path.parent.glob("*.json"):
-                if old.stem not in kept:
-                    old.unlink(missing_ok=True)
             answers = {_key(one.golden): one.now.to_json() for one in verdict.compared}
             write_whole(path, json.dumps({**verdict.to_json(), "answers": answers}))
+
+    def forget_removed(self) -> None:
+        """Forget what releases answered that are gone; what cannot be removed now goes later."""
+        kept = {release.id for release in self._store.releases()}
+        for path in _record_path(self._home, "*").parent.glob("*.json"):
+            if path.stem not in kept:
+                with suppress(OSError):
+                    path.unlink()
 
     def _verdict(
         self,

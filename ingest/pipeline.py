@@ -7,6 +7,7 @@ cannot be read never stops a run: it is named with a reason, and its last good v
 from __future__ import annotations
 
 import difflib
+import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -18,6 +19,7 @@ from ingest.describing import describe
 from ingest.errors import (
     DocumentEmpty,
     DocumentUnknown,
+    FetchFailed,
     ParseFailed,
     SourceUnreachable,
     SourceUnusable,
@@ -38,6 +40,11 @@ from knowledge.embedder import Embedder
 from knowledge.errors import KnowledgeError, StoreBusy, StoreDamaged
 from knowledge.failures import Failure
 from knowledge.releases import Release, ReleaseBuilder, ReleaseStore
+
+log = logging.getLogger(__name__)
+
+# What data of another system may raise where nobody foresaw its form.
+_UNFORESEEN = (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +152,7 @@ class Pipeline:
         Raises:
             SourceUnusable: not one source can be listed.
         """
+        _leave_no_trace(sources)
         return self._plan(self._list(_Order(sources, 0)), self._current(), retries)
 
     def rehearse(self, sources: Sequence[Source]) -> Verdict:
@@ -158,6 +166,7 @@ class Pipeline:
         gate = self._gate
         if gate is None:
             raise RuntimeError("rehearse() needs a gate")
+        _leave_no_trace(sources)
         with self._alone() as began:
             current = self._current()
             found = self._list(_Order(sources, began))
@@ -340,10 +349,10 @@ class Pipeline:
             if order.due is not None and source.name not in order.due:
                 continue
             try:
-                listing = source.list()
+                listing = _listing(source)
             except SourceUnusable as error:
                 if order.needs_all or len(order.sources) == 1:
-                    raise
+                    raise type(error)(f"{error}. Nothing was changed") from error
                 failures.append(_failure_of_source(source, error))
                 is_away = is_away or isinstance(error, SourceUnreachable)
                 continue
@@ -352,7 +361,8 @@ class Pipeline:
             listed.append((source, replace(listing, failures=tuple(named))))
         if failures and not listed:
             kind = SourceUnreachable if is_away else SourceUnusable
-            raise kind("; ".join(f"{f.uri}: {f.reason}" for f in failures))
+            told = "; ".join(f"{f.uri}: {f.reason}" for f in failures)
+            raise kind(f"{told}. Nothing was changed")
         unlisted = {source.name for source in order.sources} - {of.name for of, _ in listed}
         return _Found(tuple(listed), frozenset(unlisted), tuple(failures))
 
@@ -378,6 +388,8 @@ class Pipeline:
         if self._gate and verdict:
             self._gate.record(built.release, verdict)
         self._store.promote(built.release.id)
+        if self._gate:
+            self._gate.forget_removed()
         report = self._report(task, tally, built, verdict)
         return replace(report, findings=self._looked(built.release))
 
@@ -513,18 +525,50 @@ class Pipeline:
         )
 
 
+def _leave_no_trace(sources: Sequence[Source]) -> None:
+    """Have the next listing begin where this one does, as a page is removed that two find gone."""
+    for source in sources:
+        if source.memory:
+            source.memory.freeze()
+
+
+def _listing(source: Source) -> Listing:
+    """List a source.
+
+    Raises:
+        SourceUnusable: it cannot be listed, for whatever reason.
+    """
+    try:
+        return source.list()
+    except _UNFORESEEN as error:
+        log.exception("%s cannot be listed", source.name)
+        reason = f"unexpected {type(error).__name__}; the log tells more of it"
+        raise SourceUnreachable(f"{source.name}: {reason}") from error
+
+
 def _documents(release: Release | None) -> Mapping[str, Document]:
     return release.documents if release else {}
 
 
 def _failure_of(item: Listed, error: Exception) -> Failure:
     is_transient = isinstance(error, ParseFailed) and error.is_transient
-    return Failure(item.id, str(error), is_transient, source=item.source.name)
+    return Failure(item.id, str(error), is_transient, source=item.source.name, wait=_wish(error))
 
 
 def _failure_of_source(source: Source, error: SourceUnusable) -> Failure:
     reason = str(error).removeprefix(f"{source.name}: ")
-    return Failure(source.name, f"cannot be listed: {reason}", True, source=source.name)
+    return Failure(
+        source.name,
+        f"cannot be listed: {reason}",
+        is_transient=True,
+        source=source.name,
+        wait=_wish(error.__cause__),
+    )
+
+
+def _wish(error: BaseException | None) -> float:
+    """Return the seconds that a server asks to wait before another try, 0 if it does not."""
+    return (error.retry_after or 0.0) if isinstance(error, FetchFailed) else 0.0
 
 
 def _refusal(signs: Sequence[str]) -> SyncRefused:

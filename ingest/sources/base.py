@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from ingest.sources.state import SourceState
 from knowledge.documents import PUBLIC
 from knowledge.failures import Failure
 
@@ -88,6 +89,11 @@ class Source(Protocol):
     @property
     def name(self) -> str:
         """Return the source as it was given, such as `docs/`."""
+        ...
+
+    @property
+    def memory(self) -> SourceState | None:
+        """Return where it keeps what it remembers; None: it remembers nothing."""
         ...
 
     def list(self) -> Listing:

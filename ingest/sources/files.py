@@ -102,7 +102,7 @@ class FileSource:
         self._tree = Tree(self._file.parent if self._file else path, ENDINGS)
         if self._file:
             self._check_file(path)
-        self._state = SourceState.of(home, f"files:{path.absolute()}") if home else None
+        self.memory = SourceState.of(home, f"files:{path.absolute()}") if home else None
         self._last: tuple[str, stat_result | None, Unfolded] = ("", None, Unfolded())
 
     def list(self) -> Listing:
@@ -127,9 +127,9 @@ class FileSource:
             failures += contents.failures
             for why, count in contents.skipped:
                 skipped[why] += count
-        if self._state and seen != known:
+        if self.memory and seen != known:
             with suppress(StoreUnavailable):  # what is not remembered is read again
-                self._state.save({"version": _MEMORY, "files": seen})
+                self.memory.save({"version": _MEMORY, "files": seen})
         items.sort(key=lambda item: item.id)
         return Listing(tuple(items), tuple(failures), tuple(sorted(skipped.items())))
 
@@ -196,7 +196,7 @@ class FileSource:
         return unfolded
 
     def _remembered(self) -> dict[str, Any]:
-        state = self._state.load() if self._state else {}
+        state = self.memory.load() if self.memory else {}
         files = state.get("files")
         return files if state.get("version") == _MEMORY and isinstance(files, dict) else {}
 

@@ -23,6 +23,7 @@ from urllib.parse import quote
 
 from filelock import FileLock, Timeout
 
+from ingest.addresses import without_login
 from ingest.config import SourceSettings
 from ingest.errors import (
     FetchFailed,
@@ -35,6 +36,7 @@ from ingest.fetching import Resolver, checked_addresses, resolve, web_address
 from ingest.parsers import ENDINGS
 from ingest.sources.base import MAX_DOCUMENT_BYTES, About, Labels, Listed, Listing, RawDocument
 from ingest.sources.names import ending_of, printable, why_no_document, why_no_folder
+from ingest.sources.state import SourceState
 from ingest.sources.web import quarter_hour, rules_of
 from knowledge.documents import content_hash
 from knowledge.failures import Failure
@@ -46,7 +48,6 @@ _FETCH_SECONDS = 300.0
 _SECONDS = 60.0
 _HEAD = "refs/supportbot/head"
 _BRANCH = re.compile(r"(?![-/.])(?!.*(\.\.|@\{|//|\.lock$|[./]$))[\w./+@-]+")
-_LOGIN = re.compile(r"//[^/\s]*@")
 _REFUSALS = ("remote ref", "not found", "Authentication failed", "could not read", "error: 403")
 _PLAIN_FILES = ("100644", "100755")
 _SETTINGS = {
@@ -102,13 +103,15 @@ class GitSource:
         resolver: Resolver = resolve,
         certificates: str = "",
     ) -> None:
-        self.name = settings.place
+        self.name = without_login(settings.place)
         self.labels = labels
         self._settings = settings
         self._folder = settings.folder.strip("/")
         self._resolver = resolver
         self._certificates = certificates
-        self._git = _Git(home / "sources" / f"{content_hash(_key(settings))[:24]}.git")
+        folder = home / "sources" / f"{content_hash(_key(settings))[:24]}.git"
+        self.memory = SourceState(folder)
+        self._git = _Git(folder)
         self._modified_at: Mapping[str, str] = {}
         if settings.branch and not _BRANCH.fullmatch(settings.branch):
             raise SourceUnusable(f"{self.name}: {settings.branch!r} is no name of a branch")
@@ -205,7 +208,7 @@ class GitSource:
         if not self._settings.url:
             path = Path(self._settings.path).expanduser().resolve()
             return Remote(f"file://{quote(str(path))}", "file")
-        address = web_address(self.name)
+        address = web_address(self._settings.place)
         found = checked_addresses(address.host, rules_of(self._settings), self._resolver)
         shown = [f"[{each}]" if isinstance(each, IPv6Address) else str(each) for each in found]
         told = {"http.curloptResolve": f"{address.host}:{address.port}:{','.join(shown)}"}
@@ -223,6 +226,8 @@ class _Git:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        # Holds the last commit beside which there was nothing: a fetch may be killed before `gc`.
+        self._clean = folder / "supportbot-clean"
         self._command = shutil.which("git") or ""
         if not self._command:
             raise SourceUnusable("the command `git` is not installed")
@@ -245,7 +250,7 @@ class _Git:
             raise FetchFailed("another process is fetching it", is_transient=True) from error
 
     def fetch(self, remote: Remote, ref: str) -> None:
-        """Fetch the last commits of a ref.
+        """Fetch the last commits of a ref, and drop what a rewritten history no longer holds.
 
         Raises:
             FetchFailed: they cannot be fetched.
@@ -253,7 +258,21 @@ class _Git:
         """
         self._prepare()
         words = ("fetch", "--quiet", "--no-tags", f"--depth={_DEPTH}", "--no-write-fetch-head")
+        is_first = not self.has(_HEAD)
         self.run(*words, remote.url, f"+{ref}:{_HEAD}", remote=remote, seconds=_FETCH_SECONDS)
+        head = self.run("rev-parse", _HEAD).decode().strip()
+        if not is_first and not self._follows(head):
+            self.run("gc", "--quiet", "--prune=now", seconds=_FETCH_SECONDS)
+        with disk_errors(self._clean):
+            self._clean.write_text(head, encoding="ascii")
+
+    def _follows(self, head: str) -> bool:
+        """Tell whether all that was ever fetched is in the history of a commit."""
+        try:
+            self.run("merge-base", "--is-ancestor", self._clean.read_text(encoding="ascii"), head)
+        except (FetchFailed, OSError, ValueError):
+            return False
+        return True
 
     def is_whole(self) -> bool:
         """Tell whether nothing of what was fetched is damaged."""
@@ -385,4 +404,4 @@ def _reason(said: bytes) -> str:
     """Return what git gives as the reason; advice may follow it."""
     lines = said.decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
     told = next((line for line in lines if line.startswith("fatal: ")), lines[-1])
-    return _LOGIN.sub("//…@", told)[:300]
+    return without_login(told)[:300]

@@ -96,6 +96,7 @@ class ApiSource:
     ) -> None:
         self.name = settings.place
         self.labels = labels
+        self.memory = state
         self._system = system
         self._memory = _Memory(state, [settings.kind, self.name, settings.user, labels.audience])
         self._clock = clock
@@ -111,7 +112,7 @@ class ApiSource:
             articles = articles or self._all()
         except ParseFailed as error:
             kind = SourceUnusable if _is_refusal(error) else SourceUnreachable
-            raise kind(f"{self.name}: {error}. Nothing was changed") from error
+            raise kind(f"{self.name}: {error}") from error
         self._memory.save(articles, is_full)
         versions = [version for article in articles.values() for version in article.versions]
         items = [Listed(v.id, self, v.stamp, self.labels, v.place) for v in versions]

@@ -47,7 +47,7 @@ class WebSource:
         self._survey = survey
         self._manners = manners
         self._folder = home / "sources"
-        self._state = SourceState.of(home, _key(settings))
+        self.memory = SourceState.of(home, _key(settings))
         self._spool: Spool | None = None
         self._found: Mapping[str, Seen] = {}
 
@@ -57,9 +57,9 @@ class WebSource:
             self._spool.close()
         self._spool = Spool(self._folder)
         with self._fetcher() as fetcher:
-            visits = Visits(fetcher, self._state.load(), self._spool, self._manners)
+            visits = Visits(fetcher, self.memory.load(), self._spool, self._manners)
             self._survey(visits)
-        self._state.save(visits.to_json())
+        self.memory.save(visits.to_json())
         self._found = visits.found
         items = self._items(visits)
         return Listing(items, tuple(visits.failures), tuple(sorted(visits.skipped.items())))

@@ -8,8 +8,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ingest.errors import ParseFailed, SourceUnusable
+from ingest.errors import ParseFailed
 from ingest.sources.base import Labels, Listed, Listing, RawDocument
+from ingest.sources.state import SourceState
 from knowledge.documents import content_hash
 
 
@@ -43,6 +44,7 @@ class Shelf:
     """Documents by id; an error among them is raised when it is read.
 
     Attributes:
+        memory: there is none.
         was_read: the ids of what was read, in order.
         error: is raised by `list`.
     """
@@ -51,7 +53,8 @@ class Shelf:
         self.name = name
         self.texts = texts
         self.was_read: list[str] = []
-        self.error: SourceUnusable | None = None
+        self.error: Exception | None = None
+        self.memory: SourceState | None = None
 
     def list(self) -> Listing:
         if self.error:

@@ -123,6 +123,32 @@ def test_history_that_was_rewritten_is_followed(repository: Repository, tmp_path
     assert ids(source(repository, tmp_path, branch="main").list()) == ["only.md"]
 
 
+@pytest.mark.parametrize("was_killed", [False, True])
+def test_a_text_that_was_taken_out_of_history_is_gone_from_what_was_fetched(
+    repository: Repository, tmp_path: Path, was_killed: bool
+) -> None:
+    repository.write("docs/secret.md", "# The password is 1234")
+    listed = {item.id: item.stamp for item in source(repository, tmp_path).list().items}
+    (fetched,) = (tmp_path / "home" / "sources").glob("*.git")
+
+    def holds(blob: str) -> bool:
+        words = ["git", "--git-dir", str(fetched), "cat-file", "-e", blob]
+        return subprocess.run(words, capture_output=True).returncode == 0
+
+    assert holds(listed["docs/secret.md"])
+    (repository.folder / "docs" / "secret.md").unlink()
+    repository.git("add", "--all")
+    repository.git("commit", "--quiet", "--amend", "-m", "change", "--allow-empty")
+    if was_killed:  # between the fetch and what follows it
+        place = f"file://{repository.folder}"
+        head = "+refs/heads/main:refs/supportbot/head"
+        repository.git("--git-dir", str(fetched), "fetch", "--quiet", place, head)
+        assert holds(listed["docs/secret.md"])
+    source(repository, tmp_path).list()
+    assert not holds(listed["docs/secret.md"])
+    assert holds(listed["docs/a.md"])
+
+
 def test_a_repository_that_is_away_keeps_what_there_was(
     repository: Repository, tmp_path: Path
 ) -> None:
@@ -188,12 +214,26 @@ def test_a_setting_that_makes_no_sense_is_said(
     [
         *("http://example.com/a.git", "https://127.0.0.1/a.git", "https://[::1]/a.git"),
         *("https://10.0.0.1/a.git", "https://user:secret@example.com/a.git"),
-        "https://example.com:22/a.git",
+        *("https://example.com:22/a.git", "http://user:secret@example.com/a.git"),
     ],
 )
 def test_an_address_that_may_not_be_fetched_is_no_source(address: str, tmp_path: Path) -> None:
     settings = SourceSettings.model_validate({"url": address, "kind": "git"})
     with pytest.raises(SourceUnusable) as caught:
+        GitSource(settings, Labels(), tmp_path)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        {"path": "ssh://user:secret@git.example.com/docs.git"},
+        {"url": "https://user:secret@git.example.com/docs.git", "branch": "a..b"},
+    ],
+)
+def test_no_message_shows_a_login(place: dict[str, str], tmp_path: Path) -> None:
+    settings = SourceSettings.model_validate({**place, "kind": "git"})
+    with pytest.raises(SourceUnusable, match=r"//…@git\.example\.com") as caught:
         GitSource(settings, Labels(), tmp_path)
     assert "secret" not in str(caught.value)
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ingest.errors import (
     DocumentUnknown,
+    FetchFailed,
     ParseFailed,
     SourceUnreachable,
     SourceUnusable,
@@ -530,6 +531,20 @@ def test_a_transient_failure_is_tried_again_after_a_while_and_more_and_more_rare
     assert base.pipeline.sync([shelf]).failures[0].reason == "another answer"
 
 
+@pytest.mark.parametrize(("asked", "minutes"), [(3, 1), (7_200, 120), (10**9, 1_440)])
+def test_a_server_that_asks_to_wait_is_left_alone_for_so_long(
+    base: Base, asked: float, minutes: int
+) -> None:
+    busy = FetchFailed("busy", is_transient=True, retry_after=asked)
+    away = SourceUnreachable("two: busy")
+    away.__cause__ = busy
+    two = Shelf("two", b="B.")
+    two.error = away
+    failures = base.pipeline.sync([Shelf("one", a="A.", c=busy), two]).failures
+    waits = [datetime.fromisoformat(failure.retry_at) - datetime.now(UTC) for failure in failures]
+    assert [round(wait / timedelta(minutes=1)) for wait in waits] == [minutes, minutes]
+
+
 def test_the_last_good_version_of_what_is_not_tried_stays(base: Base) -> None:
     shelf = Shelf(a="A.", b="B.")
     base.pipeline.sync([shelf])
@@ -637,6 +652,33 @@ def test_a_source_that_cannot_be_listed_keeps_its_documents_and_the_rest_goes_on
     one.error = SourceUnreachable("one: down")
     with pytest.raises(SourceUnreachable, match="down"):
         base.pipeline.sync([one, two])
+
+
+@pytest.mark.parametrize("error", [KeyError("x"), TypeError("x"), OSError("x"), IndexError("x")])
+def test_a_source_that_fails_as_nobody_foresaw_keeps_its_documents_and_the_rest_goes_on(
+    base: Base, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    one, two = Shelf("one", a="A."), Shelf("two", b="B.")
+    base.pipeline.sync([one, two])
+    two.error = error
+    one.texts["a"] = "A 2."
+    [failure] = base.pipeline.sync([one, two]).failures
+    assert (failure.uri, failure.is_transient) == ("two", True)
+    assert f"unexpected {type(error).__name__}" in failure.reason
+    assert "Traceback" in caplog.text
+    assert set(base.chunks()) == {"A 2.", "B."}
+    with pytest.raises(SourceUnreachable, match="two: unexpected"):
+        base.pipeline.sync([two])
+
+
+def test_only_a_sync_that_changes_nothing_says_so(base: Base) -> None:
+    one, two = Shelf("one", a="A."), Shelf("two", b="B.")
+    two.error = SourceUnreachable("two: no answer")
+    assert "Nothing was changed" not in base.pipeline.sync([one, two]).failures[0].reason
+    one.error = SourceUnreachable("one: no answer")
+    for sources in ([one], [one, two]):
+        with pytest.raises(SourceUnreachable, match=r"no answer\. Nothing was changed$"):
+            base.pipeline.sync(sources)
 
 
 def test_a_damaged_release_is_not_built_anew_while_a_source_cannot_be_listed(base: Base) -> None:

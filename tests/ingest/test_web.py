@@ -11,9 +11,12 @@ from ingest.config import SourceSettings
 from ingest.describing import describe
 from ingest.errors import ParseFailed, SourceUnusable
 from ingest.parsers import parse
+from ingest.pipeline import Pipeline
 from ingest.sources import pages
 from ingest.sources.base import Labels
 from ingest.sources.pace import Pace
+from knowledge.releases import ReleaseStore
+from tests.fakes import HashEmbedder
 from tests.ingest.webs import Reader
 from tests.servers import site as sites
 from tests.servers.site import Page, Site, redirect
@@ -89,6 +92,18 @@ def test_a_missing_page_is_removed_when_two_listings_in_a_row_say_so(
         assert bool(listing.failures) == is_failure
         assert bool(listing.items) == (page is there)
     assert listing.skipped == (("pages that are not there any more", 1),)
+
+
+def test_a_look_at_what_a_sync_would_do_is_no_listing_that_finds_a_page_missing(
+    web: Reader, tmp_path: Path
+) -> None:
+    pipeline = Pipeline(ReleaseStore(tmp_path), HashEmbedder())
+    assert pipeline.sync([web.source("page", "help")]).promoted
+    web.site.pages["/help"] = Page("gone", status=404)
+    for _ in range(3):
+        assert pipeline.plan([web.source("page", "help")]).removed == ()
+    assert pipeline.sync([web.source("page", "help")]).documents.removed == 0
+    assert len(pipeline.plan([web.source("page", "help")]).removed) == 1
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 429, 500, 502, 503, 504, 204, 206])
