@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,9 @@ from ingest.plan import Plan, Work
 from ingest.report import Report, failure_json
 from ingest.sources.base import Source
 from ingest.sources.given import open_sources, settings_of
+from ingest.sources.state import forget_strangers, strangers
 from ingest.terminal import Quiet, fail, plain, print_json, progress_on
-from ingest.watching import FILES_SECONDS, Watched, Watcher
+from ingest.watching import FILES_SECONDS, Watcher, watched_of
 from knowledge.config import load
 from knowledge.documents import FLAGGED, HIDDEN, MASKED, Evidence, Scope
 from knowledge.embedder import load_embedder
@@ -45,6 +46,7 @@ def sync(args: argparse.Namespace) -> int:
     sources = _sources(args, settings)
     pipeline = _pipeline(settings, args)
     report = pipeline.sync(sources, args.allow_loss, retries=args.retry_failed)
+    _forget_others(settings, sources, report)
     return _show(report, args)
 
 
@@ -178,18 +180,27 @@ def watch(args: argparse.Namespace) -> int:
     settings = _settings(args)
     sources = _sources(args, settings)
     pipeline = _pipeline(settings, args)
-    given = settings_of(args.source, settings.sources)
-    watched = [Watched.of(*pair) for pair in zip(sources, given, strict=True)]
+    watched = watched_of(sources, settings_of(args.source, settings.sources))
     watcher = Watcher(watched, _store(settings).failures)
     try:
         while True:
             due = watcher.due()
-            if due and not _sync_once(pipeline, sources, due, args):
+            if due and not _sync_once(pipeline, settings, sources, due, args):
                 watcher.forget(due)
             time.sleep(FILES_SECONDS)
     except KeyboardInterrupt:
         print("stopped watching", file=sys.stderr, flush=True)
         return 0
+
+
+def _forget_others(settings: IngestSettings, sources: Sequence[Source], report: Report) -> None:
+    """Remove what sources remember that are none of these: their documents left too."""
+    if report.is_blocked:
+        return
+    kept = {source.memory.name for source in sources if source.memory}
+    if strangers(settings.home, kept):
+        with suppress(StoreUnavailable), _store(settings).lock():  # the next sync does it
+            forget_strangers(settings.home, kept)
 
 
 def what_holds(args: argparse.Namespace) -> str:
@@ -203,11 +214,17 @@ def what_holds(args: argparse.Namespace) -> str:
 
 
 def _sync_once(
-    pipeline: Pipeline, sources: Sequence[Source], due: Collection[str], args: argparse.Namespace
+    pipeline: Pipeline,
+    settings: IngestSettings,
+    sources: Sequence[Source],
+    due: Collection[str],
+    args: argparse.Namespace,
 ) -> bool:
     """Sync, and tell whether to wait for the next change (not so if the store was away)."""
     try:
-        _show(pipeline.sync(sources, args.allow_loss, due, args.retry_failed), args)
+        report = pipeline.sync(sources, args.allow_loss, due, args.retry_failed)
+        _forget_others(settings, sources, report)
+        _show(report, args)
     except (IngestError, KnowledgeError) as error:
         fail(str(error), 1, args.json)
         return not isinstance(error, StoreUnavailable)

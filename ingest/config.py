@@ -67,7 +67,7 @@ class SourceSettings(BaseModel):
     max_depth: int = Field(default=5, ge=0, le=50)
     allow_hosts: tuple[str, ...] = ()  # more hosts than the address's own
     allow_private: tuple[IPv4Network | IPv6Network, ...] = ()
-    schedule: str = ""  # "every 6 hours"; "": files every 2 s, others hourly, while watched
+    schedule: str = ""  # "every 6 hours"; none at all: files every 2 s, others hourly
 
     @model_validator(mode="after")
     def _has_one_place(self) -> SourceSettings:
@@ -137,7 +137,7 @@ class IngestSettings(KnowledgeSettings):
 
     sources: tuple[SourceSettings, ...] = setting(
         about="`[[sources]]` in the file: `path` or `url`, `base_url`, `audience`, `schedule`; for"
-        " a plain `sync`, and watched by `serve` if one has a `schedule`",
+        " a plain `sync`; `serve` watches those with a `schedule`",
         valid="tables with `path` or `url`, and where wanted "
         + ", ".join(f"`{n}`" for n in SourceSettings.model_fields if n not in ("path", "url")),
         shown="none",

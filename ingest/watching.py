@@ -35,11 +35,18 @@ class Watched:
         return cls(source, settings.every or usual)
 
 
+def watched_of(sources: Sequence[Source], settings: Sequence[SourceSettings]) -> list[Watched]:
+    """Return the sources that have a schedule; all, where none has."""
+    some = any(each.schedule for each in settings)
+    pairs = zip(sources, settings, strict=True)
+    return [Watched.of(*pair) for pair in pairs if pair[1].schedule or not some]
+
+
 class Watcher:
     """Tells which sources are to be synced now.
 
     Args:
-        watched: all sources.
+        watched: the sources to look at.
         failures: returns what failed last, of which some may be due for another try.
     """
 

@@ -192,7 +192,7 @@ class BotSettings(KnowledgeSettings):
     )
     sources: tuple[SourceSettings, ...] = setting(
         about="`[[sources]]` in the file: `path` or `url`, `base_url`, `audience`, `schedule`; for"
-        " a plain `sync`, and watched by `serve` if one has a `schedule`",
+        " a plain `sync`; `serve` watches those with a `schedule`",
         valid="tables with `path` or `url`, and `base_url`, `audience` or `schedule` where wanted",
         shown="none",
         default=(),

@@ -17,6 +17,7 @@ from knowledge.embedder import load_embedder
 from knowledge.failures import Failure
 from knowledge.releases import ReleaseStore
 from tests.fakes import HashEmbedder
+from tests.servers.repository import Repository
 from tests.servers.site import Site
 from tests.servers.tiny_model import save_tiny_model
 
@@ -364,3 +365,19 @@ def test_a_private_address_is_refused_with_the_option_that_allows_it(
     code, _, err = run("sync", "http://127.0.0.1/sitemap.xml", capsys=capsys)
     assert code == 2
     assert "--allow-private" in err
+
+
+def test_what_sources_remember_leaves_with_their_documents(
+    home: Path, tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SUPPORTBOT_EMBEDDER", str(save_tiny_model(tmp_path / "model")))
+    repository = Repository(tmp_path / "repository.git")
+    for folder in (repository.folder, tmp_path / "one"):
+        folder.mkdir(exist_ok=True)
+        (folder / "a.md").write_text("# A\n\nText.")
+    repository.commit()
+    sources = home / "sources"
+    run("sync", "repository.git", "one", capsys=capsys)
+    assert list(sources.glob("*.git"))
+    assert run("sync", "one", "--allow-loss", capsys=capsys)[0] == 0
+    assert not list(sources.glob("*.git*"))

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from ingest.config import SourceSettings, seconds_of
-from ingest.watching import Watched, Watcher
+from ingest.watching import Watched, Watcher, watched_of
 from knowledge.failures import Failure
 from tests.ingest.shelf import Shelf
 
@@ -72,6 +72,18 @@ def test_a_source_is_due_when_a_document_of_it_is_tried_again() -> None:
         watcher = Watcher([shelf], list)
         watcher.due()
         assert Watcher([shelf], failures.copy).due() == due
+
+
+@pytest.mark.parametrize(
+    ("schedules", "watched"),
+    [(["daily", "", "hourly"], ["a", "c"]), (["", "", ""], ["a", "b", "c"])],
+)
+def test_only_sources_with_a_schedule_are_watched_where_one_has_one(
+    schedules: list[str], watched: list[str]
+) -> None:
+    settings = [SourceSettings(path="docs", schedule=schedule) for schedule in schedules]
+    sources = [Shelf(name) for name in "abc"]
+    assert [each.source.name for each in watched_of(sources, settings)] == watched
 
 
 def test_files_are_looked_at_all_the_time_and_others_by_the_hour(tmp_path: Path) -> None:
