@@ -104,7 +104,7 @@ class ServerShelf:
         self.where = home / "keywords"
         self._reading = ChromaServer(url, _READ_SECONDS)
         self._writing = ChromaServer(url, _WRITE_SECONDS)
-        self._lease = Lease(self._writing, home, silence)
+        self._lease = Lease(self._reading, home, silence)
         self._pointer: tuple[float, list[str]] | None = None
         self._indexing = threading.Lock()
 
@@ -118,9 +118,9 @@ class ServerShelf:
         Raises:
             StoreBusy: another one works still.
         """
-        least = max(self._pointers(self._writing), default=0)
+        least = max(self._pointers(self._reading), default=0)
         with self._lease.held(timeout, least):
-            text = self._read_pointer(self._writing)
+            text = self._read_pointer(self._reading)
             if text:
                 self._write_pointer(text)
             yield

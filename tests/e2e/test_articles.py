@@ -48,6 +48,7 @@ QUESTIONS = [
     ("Can I add my website by its URL?", "websites-and-sitemaps"),
     ("How do I import all pages of our sitemap?", "websites-and-sitemaps"),
     ("Does the crawler obey robots.txt?", "websites-and-sitemaps"),
+    ("May two machines sync to the same Chroma server?", "chroma-server"),
     ("How do I sync documentation from GitHub?", "git-repositories"),
     ("Which branch of the git repository is read?", "git-repositories"),
     ("Can the bot read our Zendesk help center?", "help-desk-systems"),
