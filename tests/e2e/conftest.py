@@ -71,17 +71,33 @@ def shop_settings(tiny_model: Path, model: ScriptedModel) -> dict[str, str]:
 
 
 @pytest.fixture(scope="package")
-def bot(
-    shop_home: Path, shop_settings: dict[str, str], slack: LoopbackSlack
-) -> Iterator[RunningBot]:
-    """The whole service: HTTP, Slack over HTTP and in Socket Mode, against loopback servers."""
-    env = environment(
-        shop_home,
-        SLACK_API_URL=slack.api_url,
-        SLACK_BOT_TOKEN=BOT_TOKEN,
-        SLACK_APP_TOKEN=APP_TOKEN,
-        SLACK_SIGNING_SECRET=SIGNING_SECRET,
+def served_settings(shop_settings: dict[str, str], slack: LoopbackSlack) -> dict[str, str]:
+    return {
+        "SLACK_API_URL": slack.api_url,
+        "SLACK_BOT_TOKEN": BOT_TOKEN,
+        "SLACK_SIGNING_SECRET": SIGNING_SECRET,
         **shop_settings,
-    )
-    with RunningBot(env) as running:
+    }
+
+
+@pytest.fixture(scope="package")
+def bot(shop_home: Path, served_settings: dict[str, str]) -> Iterator[RunningBot]:
+    """The whole service: HTTP, Slack over HTTP and in Socket Mode, against loopback servers."""
+    with RunningBot(
+        environment(shop_home, SLACK_APP_TOKEN=APP_TOKEN, **served_settings)
+    ) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def hasty_bot(
+    shop_home: Path, served_settings: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningBot]:
+    """HTTP and Slack over HTTP with a short deadline, and state of its own."""
+    state = tmp_path_factory.mktemp("hasty") / "state.db"
+    hasty = {
+        "SUPPORTBOT_DEADLINE_SECONDS": "2",
+        "SUPPORTBOT_DATABASE_URL": f"sqlite:///{state}",
+    }
+    with RunningBot(environment(shop_home, **{**served_settings, **hasty})) as running:
         yield running

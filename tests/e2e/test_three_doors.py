@@ -7,7 +7,9 @@ import itertools
 import json
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,22 +17,17 @@ import httpx2
 import pytest
 
 from supportbot import cli
+from supportbot.answering.chain import CALLS
 from tests.servers.bot import RunningBot
-from tests.servers.model import FAULTS, KEY, THOUGHT, ScriptedModel, says
+from tests.servers.model import FAULTS, KEY, SHOWS_A_SENTENCE, THOUGHT, ScriptedModel, says
 from tests.servers.slack import LoopbackSlack, Posted, deliver, direct_message, mention
 
 QUESTION = "Within how many days can I return a product?"
 GROUNDED = "You can return a product within 30 days of delivery. [1]"
 DEADLINE = 4.0
+HASTY_DEADLINE = 2.0  # of the bot that meets every fault, so that those that hang end soon
 MARGIN = 2.0
 PROVIDER_WORDS = (KEY, "MARKER", THOUGHT, "scripted", "Traceback", "127.0.0.1", "http_")
-# Each failure of the endpoint that a foundation must survive; all others go through the Answerer.
-THROUGH_ALL_DOORS = (
-    *("refused", "http_401_echoing_the_key", "http_402", "http_429", "http_429_retry_after_100"),
-    *("http_500", "http_503", "hang_before_headers", "hang_after_a_sentence", "cut_clean"),
-    *("cut_after_a_sentence", "error_in_stream", "base_resp_1002", "html_200", "empty_answer"),
-    *("thought_only", "thought_unclosed"),
-)
 _stamps = (f"1700001{number:03}.000100" for number in itertools.count())
 
 
@@ -187,58 +184,54 @@ def _finished(slack: LoopbackSlack, channel: str, ts: str) -> int:
     return sum(len(message.history) > 1 for message in slack.thread(channel, ts))
 
 
-@pytest.mark.parametrize("fault", THROUGH_ALL_DOORS)
-def test_a_failing_endpoint_ends_in_one_clear_answer_in_the_terminal(
-    fault: str, terminal: Callable[..., tuple[int, str, str]], model: ScriptedModel
+@pytest.mark.parametrize("fault", FAULTS)
+def test_every_fault_of_the_endpoint_ends_in_one_clear_answer_at_every_door(
+    fault: str,
+    hasty_bot: RunningBot,
+    model: ScriptedModel,
+    slack: LoopbackSlack,
+    terminal: Callable[..., tuple[int, str, str]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("SUPPORTBOT_DEADLINE_SECONDS", str(HASTY_DEADLINE))
     model.script(FAULTS[fault])
-    started = time.monotonic()
-    code, out, err = terminal("ask", QUESTION, "--json")
+    ts, channel = fresh_ts(), f"C{fault}"
+    asyncio.run(deliver(f"{hasty_bot.url}/slack/events", mention(QUESTION, ts, channel)))
+    with ThreadPoolExecutor() as beside:
+        web = beside.submit(_ask_over_http, hasty_bot)
+        code, out, err = terminal("ask", QUESTION, "--json")
+        answered = web.result()
+    message = final_message(slack, channel, ts)
     assert code == 0
-    _check(fault, json.loads(out), len(model.requests))
-    assert not any(word in out + err for word in PROVIDER_WORDS)
-    assert time.monotonic() - started < 60
-
-
-@pytest.mark.parametrize("fault", THROUGH_ALL_DOORS)
-def test_a_failing_endpoint_ends_in_one_clear_answer_over_http(
-    fault: str, bot: RunningBot, model: ScriptedModel
-) -> None:
-    model.script(FAULTS[fault])
-    started = time.monotonic()
-    reply = httpx2.post(f"{bot.url}/v1/answers", json={"question": QUESTION}, timeout=30)
-    assert time.monotonic() - started < DEADLINE + MARGIN
-    _check(fault, reply.json(), len(model.requests))
-    assert not any(word in reply.text for word in PROVIDER_WORDS)
-    _close_breaker(bot, model)
-
-
-@pytest.mark.parametrize("fault", THROUGH_ALL_DOORS)
-def test_a_failing_endpoint_ends_in_one_clear_answer_in_slack(
-    fault: str, bot: RunningBot, model: ScriptedModel, slack: LoopbackSlack
-) -> None:
-    model.script(FAULTS[fault])
-    ts = fresh_ts()
-    asyncio.run(deliver(f"{bot.url}/slack/events", mention(QUESTION, ts)))
-    message = final_message(slack, "C1", ts)
+    _check(fault, json.loads(out))
+    _check(fault, answered)
     assert "30 days" in message.shown
-    assert len(model.requests) <= 2
-    assert not any(word in message.shown for word in PROVIDER_WORDS)
-    _close_breaker(bot, model)
+    assert message.shown != GROUNDED
+    shown = (out, err, json.dumps(answered), message.shown)
+    assert not any(word in text for word in PROVIDER_WORDS for text in shown)
+    calls = Counter(request.headers["x-client-request-id"] for request in model.requests)
+    assert max(calls.values(), default=0) <= CALLS
+    _close_breaker(hasty_bot, model)
 
 
-def _check(fault: str, answer: dict[str, Any], calls: int) -> None:
+def _ask_over_http(bot: RunningBot) -> dict[str, Any]:
+    reply = httpx2.post(f"{bot.url}/v1/answers", json={"question": QUESTION}, timeout=30)
+    answer: dict[str, Any] = reply.json()
+    return answer
+
+
+def _check(fault: str, answer: dict[str, Any]) -> None:
     """What was shown before the failure stays and says that it is cut; else the bot quotes."""
-    is_cut = fault.endswith("after_a_sentence")
+    is_cut = fault.endswith(SHOWS_A_SENTENCE)
     assert answer["outcome"] == ("answered" if is_cut else "quoted")
     assert "30 days" in answer["text"]
     assert answer["citations"]
     assert answer["text"] != GROUNDED
-    assert calls <= 2
+    assert answer["timings"]["total_ms"] <= (HASTY_DEADLINE + MARGIN) * 1000  # by the bot's clock
 
 
 def _close_breaker(bot: RunningBot, model: ScriptedModel) -> None:
     """A good answer in between, so that no test sees the failures of the one before."""
     model.reset()
     model.script(says(GROUNDED))
-    httpx2.post(f"{bot.url}/v1/answers", json={"question": QUESTION}, timeout=30)
+    assert _ask_over_http(bot)["text"] == GROUNDED
