@@ -87,7 +87,7 @@ async def build_services(settings: BotSettings) -> AsyncIterator[Services]:
             model=model,
             threads=threads,
             settings=AnswererSettings(
-                settings.deadline_seconds, settings.daily_budget_usd, settings.answer_cache
+                settings.deadline_seconds, settings.caps, settings.answer_cache
             ),
         )
         inbox = SqlInbox(database)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Any, Literal
 
@@ -16,6 +17,7 @@ from pydantic import (
 )
 
 from knowledge.config import KnowledgeSettings, setting
+from supportbot.budgets import Caps
 
 
 def _split(value: Any) -> Any:
@@ -53,6 +55,13 @@ class WidgetSettings(BaseModel):
     origins: tuple[str, ...] = Field(min_length=1)
     audience: str = "public"
     title: str = "Ask us anything"
+    daily_budget_usd: float | None = Field(default=None, ge=0)
+
+    @property
+    def workspace(self) -> str:
+        """Return the name under which its visitors spend; the key cannot be told from it."""
+        digest = hashlib.sha256(self.key.get_secret_value().encode()).hexdigest()
+        return f"widget:{digest[:16]}"
 
 
 class SlackSettings(BaseModel):
@@ -61,6 +70,7 @@ class SlackSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     audience: str = "public"
+    daily_budget_usd: float | None = Field(default=None, ge=0)
 
 
 class SourceSettings(BaseModel):
@@ -179,13 +189,14 @@ class BotSettings(KnowledgeSettings):
         shown="none: `/admin/` is closed",
     )
     slack: SlackSettings = setting(
-        about="`[slack]` in the file: `audience`",
-        valid="a table with `audience`",
+        about="`[slack]` in the file: `audience`, `daily_budget_usd` of each Slack workspace",
+        valid="a table with `audience` and `daily_budget_usd`",
         shown="public",
         default=SlackSettings(),
     )
     widgets: tuple[WidgetSettings, ...] = setting(
-        about="`[[widgets]]` in the file: `key`, `origins`, `audience`, `title`",
+        about="`[[widgets]]` in the file: `key`, `origins`, `audience`, `title`,"
+        " `daily_budget_usd`",
         valid="tables with `key` (16 characters or more) and `origins`",
         shown="none: only this machine may ask",
         default=(),
@@ -197,6 +208,15 @@ class BotSettings(KnowledgeSettings):
         shown="none",
         default=(),
     )
+
+    @property
+    def caps(self) -> Caps:
+        """Return the daily budgets of the installation and its workspaces."""
+        own = {widget.workspace: widget.daily_budget_usd for widget in self.widgets}
+        caps = {**own, "slack": self.slack.daily_budget_usd}
+        return Caps(
+            self.daily_budget_usd, {name: cap for name, cap in caps.items() if cap is not None}
+        )
 
     @property
     def uses_slack(self) -> bool:

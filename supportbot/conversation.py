@@ -40,6 +40,7 @@ class Question:
     scope: Scope = field(default_factory=Scope)
     door: Literal["terminal", "http", "slack"] = "terminal"
     user: str = ""  # opaque id of the asker in their door, "" where unknown
+    workspace: str = ""  # whose budget it is: `slack:` and a team, `widget:` and a digest, or ""
     asked_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 

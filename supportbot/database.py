@@ -45,6 +45,7 @@ turns = sa.Table(
     sa.Column("conversation_id", sa.String(255), nullable=False, index=True),
     sa.Column("door", sa.String(16), nullable=False),
     sa.Column("user", sa.String(255), nullable=False, index=True),
+    sa.Column("workspace", sa.String(255), nullable=False, server_default=""),
     sa.Column("question", sa.Text, nullable=False),
     sa.Column("standalone", sa.Text, nullable=False),
     sa.Column("asked_at", sa.Float, nullable=False),

@@ -65,8 +65,8 @@ class Threads(Protocol):
         """Keep a turn with its final answer and its receipts; the first one of a question wins."""
         ...
 
-    async def spent_today(self) -> float:
-        """Return the dollars spent since midnight UTC."""
+    async def spent_today(self, workspace: str = "") -> float:
+        """Return the dollars spent since midnight UTC, by one workspace or ("") in all."""
         ...
 
     async def known(self, cache_key: str, since: float) -> Answer | None:
@@ -113,12 +113,15 @@ class SqlThreads:
             if answer.trace:
                 await connection.execute(traces.insert(), _trace_row(answer.id, answer.trace))
 
-    async def spent_today(self) -> float:
-        """Return the dollars spent since midnight UTC."""
+    async def spent_today(self, workspace: str = "") -> float:
+        """Return the dollars spent since midnight UTC, by one workspace or ("") in all."""
         midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         query = sa.select(sa.func.sum(answers.c.cost_usd)).where(
             answers.c.answered_at >= midnight.timestamp()
         )
+        if workspace:
+            query = query.join(turns, answers.c.turn_id == turns.c.id)
+            query = query.where(turns.c.workspace == workspace)
         async with self._database.transaction() as connection:
             return float((await connection.execute(query)).scalar() or 0.0)
 
@@ -217,6 +220,7 @@ def _turn_row(question: Question, answer: Answer) -> dict[str, Any]:
         "conversation_id": question.conversation_id,
         "door": question.door,
         "user": question.user,
+        "workspace": question.workspace,
         "question": question.text,
         "standalone": answer.standalone or question.text,
         "asked_at": question.asked_at.timestamp(),

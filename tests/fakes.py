@@ -115,8 +115,13 @@ class MemoryThreads:
         if all(question.id != known.id for known, _ in self.recorded):
             self.recorded.append((question, answer))
 
-    async def spent_today(self) -> float:
-        return self.spent + sum(answer.usage.cost_usd for _, answer in self.recorded)
+    async def spent_today(self, workspace: str = "") -> float:
+        costs = (
+            answer.usage.cost_usd
+            for question, answer in self.recorded
+            if workspace in ("", question.workspace)
+        )
+        return self.spent + sum(costs)
 
     async def known(self, cache_key: str, since: float) -> Answer | None:
         for _, answer in reversed(self.recorded):

@@ -7,8 +7,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from knowledge.documents import Evidence, Scope
@@ -20,6 +19,7 @@ from supportbot.answering.grounding import Passage
 from supportbot.answering.model import Finished, Model, ModelEvent, Retrying
 from supportbot.answering.reasoning import Delta, Discard
 from supportbot.answering.texts import Texts, texts_for
+from supportbot.budgets import Budget, Caps
 from supportbot.conversation import (
     MAX_QUESTION_CHARACTERS,
     Answer,
@@ -61,7 +61,7 @@ class AnswererSettings:
     """Bounds of answering."""
 
     deadline_seconds: float = 45.0
-    daily_budget_usd: float | None = None
+    caps: Caps = field(default_factory=Caps)
     repeat_hours: float = 0.0  # how long an answer is said again to the same question
 
 
@@ -72,7 +72,7 @@ class Answerer:
         retriever: searches the knowledge base.
         model: writes; None: answers are quotes.
         threads: remembers; while it fails, answers go out all the same.
-        settings: deadline and budget.
+        settings: deadline and budgets.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Answerer:
         self._model = model
         self._threads = threads
         self._settings = settings
-        self._spent = _Spent()
+        self._budget = Budget(settings.caps, threads)
 
     async def answer(self, question: Question) -> Answer:
         """Return the final answer."""
@@ -223,25 +223,19 @@ class Answerer:
         return found
 
     async def _is_spent(self, run: _Run) -> bool:
-        """Tell whether the day's budget is used up."""
-        budget = self._settings.daily_budget_usd
-        if budget is None:
-            return False
-        try:
-            async with asyncio.timeout(run.at_most(STATE_SECONDS)):
-                return await self._threads.spent_today() >= budget
-        except (StateUnavailable, TimeoutError) as error:
-            _log.warning("spending unknown", extra={**run.tags, "failure": repr(error)})
-            return self._spent.today >= budget
+        """Tell whether a budget of the day that holds for the asker is used up."""
+        return await self._budget.is_spent(run.question.workspace, run.at_most(STATE_SECONDS))
 
     async def _record(self, run: _Run) -> None:
         answer = run.final()
-        self._spent.add(answer.usage.cost_usd)
+        is_kept = False
         try:
             async with asyncio.timeout(min(STATE_SECONDS, max(0.1, run.seconds_left))):
                 await self._threads.record(run.question, answer)
+                is_kept = True
         except (StateUnavailable, TimeoutError) as error:
             _log.error("a turn was not kept", extra={**run.tags, "failure": repr(error)})
+        self._budget.add(run.question.workspace, answer.usage.cost_usd, is_kept=is_kept)
 
 
 class _Run:
@@ -377,29 +371,6 @@ class _Run:
     @property
     def _cut_note(self) -> str:
         return f"\n\n*{self.texts.cut}*"
-
-
-class _Spent:
-    """Dollars spent today (UTC) by this process: what counts while the database does not answer."""
-
-    def __init__(self) -> None:
-        self._day: date | None = None
-        self._dollars = 0.0
-
-    @property
-    def today(self) -> float:
-        """Return the dollars of this day."""
-        self._turn()
-        return self._dollars
-
-    def add(self, dollars: float) -> None:
-        """Count an answer."""
-        self._turn()
-        self._dollars += dollars
-
-    def _turn(self) -> None:
-        if self._day != (day := datetime.now(UTC).date()):
-            self._day, self._dollars = day, 0.0
 
 
 def _small_talk(run: _Run) -> str:

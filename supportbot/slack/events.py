@@ -53,6 +53,7 @@ class SlackQuestion:
             scope=Scope.of(None if self.is_shared else audience),
             door="slack",
             user=f"{self.team}:{self.user}",
+            workspace=f"slack:{self.team}",
         )
 
 

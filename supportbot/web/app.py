@@ -202,6 +202,7 @@ class _Asking:
             conversation_id=given if given and known else caller.new_conversation(),
             scope=caller.scope,
             door="http",
+            workspace=caller.widget.workspace if caller.widget else "",
         )
 
     async def answer(self, question: Question) -> Answer:

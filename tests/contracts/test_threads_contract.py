@@ -63,3 +63,13 @@ async def test_the_first_answer_to_a_question_stays(threads: Threads) -> None:
     await threads.record(question, answer_to(question, "second"))
     assert [turn.answer for turn in await threads.history("c")] == ["first"]
     assert await threads.spent_today() == 0.25
+
+
+async def test_each_workspace_spends_its_own(threads: Threads) -> None:
+    for workspace in ("slack:T1", "slack:T1", "widget:a", ""):
+        question = Question("q", workspace=workspace)
+        await threads.record(question, answer_to(question, "a"))
+    assert await threads.spent_today("slack:T1") == 0.5
+    assert await threads.spent_today("widget:a") == 0.25
+    assert await threads.spent_today("slack:T2") == 0
+    assert await threads.spent_today() == 1.0

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from contextlib import aclosing
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from supportbot.answering.answerer import Answerer, AnswererSettings
 from supportbot.answering.model import Finished, Retrying
 from supportbot.answering.reasoning import Delta, Discard
 from supportbot.answering.texts import TEXTS
+from supportbot.budgets import Caps
 from supportbot.conversation import Answer, AnswerEvent, Outcome, Question, Status, Text, Usage
 from supportbot.errors import FailureKind, ModelError, StateUnavailable
 from tests.fakes import FakeModel, FakeRetriever, MemoryThreads, says
@@ -32,7 +34,7 @@ class BrokenThreads(MemoryThreads):
     async def record(self, question: Question, answer: Answer) -> None:
         raise StateUnavailable("down")
 
-    async def spent_today(self) -> float:
+    async def spent_today(self, workspace: str = "") -> float:
         raise StateUnavailable("down")
 
 
@@ -40,7 +42,7 @@ def answerer(
     model: FakeModel | None = None,
     retriever: FakeRetriever | None = None,
     threads: MemoryThreads | None = None,
-    **settings: float | None,
+    **settings: Any,
 ) -> Answerer:
     return Answerer(
         retriever=retriever or FakeRetriever(*CHUNKS),
@@ -135,7 +137,7 @@ async def test_a_spent_budget_ends_in_quotes() -> None:
     threads = MemoryThreads()
     threads.spent = 5.0
     model = FakeModel(says(GROUNDED))
-    answer = await final(answerer(model, threads=threads, daily_budget_usd=5.0))
+    answer = await final(answerer(model, threads=threads, caps=Caps(5.0)))
     assert (answer.outcome, answer.cause) == (Outcome.QUOTED, "budget")
     assert EN.budget in answer.text
     assert model.requests == []
@@ -143,7 +145,7 @@ async def test_a_spent_budget_ends_in_quotes() -> None:
 
 async def test_the_budget_holds_while_the_state_is_down() -> None:
     reply = [Delta(GROUNDED), Finished("m", Usage(cost_usd=0.6))]
-    bot = answerer(FakeModel(reply), threads=BrokenThreads(), daily_budget_usd=1.0)
+    bot = answerer(FakeModel(reply), threads=BrokenThreads(), caps=Caps(1.0))
     outcomes = [(await final(bot)).outcome for _ in range(3)]
     assert outcomes == [Outcome.ANSWERED, Outcome.ANSWERED, Outcome.QUOTED]
 
