@@ -20,6 +20,8 @@ from supportbot.config import BotSettings
 from supportbot.database import Database
 from supportbot.errors import SupportbotError
 from supportbot.inbox import SqlInbox
+from supportbot.metering import PriceList
+from supportbot.pricing import load_prices
 from supportbot.threads import SqlThreads
 
 PING_SECONDS = 5.0
@@ -36,6 +38,7 @@ class Services:
     embedder: Embedder
     retriever: Retriever
     answerer: Answerer
+    prices: PriceList
 
     async def warm(self) -> None:
         """Load the embedding model, so that no question has to wait for it."""
@@ -78,7 +81,8 @@ async def build_services(settings: BotSettings) -> AsyncIterator[Services]:
         embedder = load_embedder(settings.embedder)
         retriever = Retriever(store, embedder, load_reranker(settings.reranker))
         stack.push_async_callback(asyncio.to_thread, retriever.close)
-        model = build_model(settings)
+        prices = load_prices(settings)
+        model = build_model(settings, prices)
         if model is not None:
             stack.push_async_callback(model.aclose)
         threads = SqlThreads(database)
@@ -91,7 +95,7 @@ async def build_services(settings: BotSettings) -> AsyncIterator[Services]:
             ),
         )
         inbox = SqlInbox(database)
-        yield Services(settings, database, threads, inbox, embedder, retriever, answerer)
+        yield Services(settings, database, threads, inbox, embedder, retriever, answerer, prices)
 
 
 def _make_home(home: Path) -> None:

@@ -18,6 +18,7 @@ from pydantic import (
 
 from knowledge.config import KnowledgeSettings, setting
 from supportbot.budgets import Caps
+from supportbot.metering import Price
 
 
 def _split(value: Any) -> Any:
@@ -62,6 +63,20 @@ class WidgetSettings(BaseModel):
         """Return the name under which its visitors spend; the key cannot be told from it."""
         digest = hashlib.sha256(self.key.get_secret_value().encode()).hexdigest()
         return f"widget:{digest[:16]}"
+
+
+class PriceSettings(BaseModel):
+    """What one model costs this operator, in dollars per million tokens."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    input: float = Field(ge=0, le=10_000)
+    output: float = Field(ge=0, le=10_000)
+    cached: float | None = Field(default=None, ge=0, le=10_000)
+
+    def to_price(self) -> Price:
+        """Return the price; tokens from the cache cost as much as others where nothing is said."""
+        return Price(self.input, self.output, self.input if self.cached is None else self.cached)
 
 
 class SlackSettings(BaseModel):
@@ -200,6 +215,13 @@ class BotSettings(KnowledgeSettings):
         valid="tables with `key` (16 characters or more) and `origins`",
         shown="none: only this machine may ask",
         default=(),
+    )
+    prices: dict[str, PriceSettings] = setting(
+        about="`[prices.MODEL]` in the file: `input`, `output`, `cached`, in dollars per million"
+        " tokens",
+        valid="a table with `input`, `output` and `cached` for each model ID",
+        shown="the endpoint's price schedule, else the packaged list",
+        default={},
     )
     sources: tuple[SourceSettings, ...] = setting(
         about="`[[sources]]` in the file: `path` or `url`, `base_url`, `audience`, `schedule`; for"

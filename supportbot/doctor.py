@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from knowledge.errors import KnowledgeError
+from supportbot.answering.catalogue import list_models, nearest
 from supportbot.config import BotSettings
 from supportbot.errors import FailureKind, ModelError, SupportbotError
 
 CHECK_SECONDS = 30.0
+SHOWN_MODELS = 12
 MODEL_MENDS = {
     FailureKind.UNAUTHORISED: "the endpoint refuses the key: check RUNAPI_KEY",
     FailureKind.NO_CREDIT: "the account has no credit left: top it up",
     FailureKind.REFUSED: "nothing listens there: check SUPPORTBOT_MODEL_URL and the network",
+    FailureKind.MALFORMED: "that is no list of models: check SUPPORTBOT_MODEL_URL",
     FailureKind.TIMEOUT: "no reply: check SUPPORTBOT_MODEL_URL, the network and its proxy",
 }
+
+
+log = logging.getLogger(__name__)
 
 
 class State(StrEnum):
@@ -48,18 +56,20 @@ class Finding:
 Check = Callable[[BotSettings], Awaitable[Finding]]
 
 
-async def examine(settings: BotSettings) -> list[Finding]:
-    """Run every check, each bounded in time, and return the findings in order."""
+async def examine(settings: BotSettings, only: Collection[str] = ()) -> list[Finding]:
+    """Run every check, or `only` some, each bounded in time; return the findings in order."""
     checks: dict[str, Check] = {
         "home": _check_home,
         "database": _check_database,
         "embedder": _check_embedder,
         "knowledge base": _check_knowledge,
         "model": _check_model,
+        "prices": _check_prices,
         "slack": _check_slack,
         "widget": _check_widget,
     }
-    return [await _bounded(name, check, settings) for name, check in checks.items()]
+    wanted = {name: check for name, check in checks.items() if not only or name in only}
+    return [await _bounded(name, check, settings) for name, check in wanted.items()]
 
 
 def render(findings: list[Finding], *, as_json: bool = False) -> str:
@@ -138,24 +148,61 @@ async def _check_knowledge(settings: BotSettings) -> Finding:
 
 
 async def _check_model(settings: BotSettings) -> Finding:
-    from supportbot.answering.model import list_models
-
     if settings.runapi_key is None:
         mend = "set RUNAPI_KEY for written answers"
         return Finding("model", State.NOTE, "no key: the bot answers with quotes", mend)
     try:
         offered = await list_models(settings)
     except ModelError as error:
+        if error.kind is FailureKind.BAD_REQUEST:  # such as 404: many endpoints have no such list
+            return _among([], settings)
         mend = MODEL_MENDS.get(
             error.kind, "try again later; until then the bot answers with quotes"
         )
         return Finding("model", State.BROKEN, f"{settings.model_url}: {error.kind}", mend)
+    return _among(offered, settings)
+
+
+def _among(offered: list[str], settings: BotSettings) -> Finding:
+    """Tell whether the configured models are among those that the endpoint offers."""
     wanted = (settings.model, *settings.model_fallbacks)
+    if not offered:
+        detail = f"{settings.model_url} tells no list of models"
+        mend = f"check SUPPORTBOT_MODEL_URL, and ask a question to see that {wanted[0]} works"
+        return Finding("model", State.NOTE, detail, mend)
+    others = sorted(set(offered) - set(wanted))
+    more = f", and {len(others) - SHOWN_MODELS} more" if len(others) > SHOWN_MODELS else ""
+    detail = f"{', '.join(wanted)} at {settings.model_url}"
+    if others:
+        detail += f"; also offered: {', '.join(others[:SHOWN_MODELS])}{more}"
     missing = [name for name in wanted if name not in offered]
-    if missing and offered:
-        mend = f"set SUPPORTBOT_MODEL to one of {', '.join(sorted(offered)[:12])}"
-        return Finding("model", State.BROKEN, f"{missing[0]} is not offered", mend)
-    return Finding("model", State.OK, f"{', '.join(wanted)} at {settings.model_url}")
+    if not missing:
+        return Finding("model", State.OK, detail)
+    is_first = missing[0] == settings.model
+    variable = "SUPPORTBOT_MODEL" if is_first else "SUPPORTBOT_MODEL_FALLBACKS"
+    some = nearest(missing[0], offered) or f"one of {', '.join(offered[:SHOWN_MODELS])}"
+    mend = f"set {variable} to {some}"
+    state = State.BROKEN if is_first else State.NOTE
+    return Finding("model", state, f"{missing[0]} is not offered", mend)
+
+
+async def _check_prices(settings: BotSettings) -> Finding:
+    from supportbot import pricing
+
+    prices = pricing.load_prices(settings)
+    name = "prices"
+    if settings.runapi_key is None:
+        return Finding(name, State.OK, "no key: nothing is spent")
+    try:
+        await pricing.refresh(settings, prices)
+    except (ModelError, OSError) as error:
+        log.info("no price schedule (%s)", error)
+    price = prices.of(settings.model)
+    read_at = pricing.read_at(settings)
+    day = datetime.fromtimestamp(read_at, UTC).date() if read_at else ""
+    source = f"price schedule of {day}" if day else "packaged list, the endpoint tells no schedule"
+    detail = f"{settings.model} ${price.input:g} in, ${price.output:g} out per million tokens"
+    return Finding(name, State.OK, f"{detail} ({source})")
 
 
 async def _check_slack(settings: BotSettings) -> Finding:

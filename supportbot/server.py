@@ -16,6 +16,7 @@ import uvicorn
 from knowledge.errors import SettingsError
 from supportbot.bootstrap import Services, build_services
 from supportbot.config import BotSettings
+from supportbot.pricing import keep_fresh
 from supportbot.slack.app import SlackDoor, create_slack
 from supportbot.syncing import Syncs, syncing
 from supportbot.web.app import create_app
@@ -52,10 +53,12 @@ async def serve(settings: BotSettings, host: str, port: int) -> int:
     with _bind(host, port) as listener:
         async with build_services(settings) as services, syncing(settings) as syncs:
             warming = asyncio.create_task(services.warm())
+            pricing = asyncio.create_task(keep_fresh(settings, services.prices))
             slack = create_slack(services) if settings.uses_slack else None
             server = Server(_config(services, slack, syncs))
             code = await _run(server, listener, slack, settings.deadline_seconds)
             await warming
+            pricing.cancel()
             return code
 
 

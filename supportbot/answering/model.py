@@ -1,6 +1,6 @@
 """The model endpoint: one streamed chat completion, with all of its quirks kept in here.
 
-The only importer of `openai` and of its transport. The client's own retries are off and its
+The only importer of `openai`. The client's own retries are off and its
 time-outs are not relied on: a total deadline, and a limit on silence, hold for each call. The reply
 is read as bytes and decoded by `events`, because the client hides what matters: a stream that was
 cut, a JSON error or an HTML page in place of a stream.
@@ -18,12 +18,12 @@ from email.utils import parsedate_to_datetime
 from time import time
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from supportbot import metering
 from supportbot.answering.breaker import Breaker
 from supportbot.answering.events import TooLong, read_events
 from supportbot.answering.reasoning import Delta, DeltaJoiner, Discard, ReasoningFilter
 from supportbot.conversation import Usage
 from supportbot.errors import FailureKind, ModelError
+from supportbot.metering import PriceList
 
 if TYPE_CHECKING:
     from supportbot.config import BotSettings
@@ -131,12 +131,20 @@ class Model(Protocol):
 class EndpointModel:
     """One model behind an OpenAI-compatible endpoint."""
 
-    def __init__(self, url: str, key: str, name: str, breaker: Breaker | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        key: str,
+        name: str,
+        breaker: Breaker | None = None,
+        prices: PriceList | None = None,
+    ) -> None:
         import openai
 
         self._name = name
         self._key = key
         self._breaker = breaker or Breaker()
+        self._prices = prices or PriceList()
         self._optional = dict(OPTIONAL_FIELDS)
         self._later: dict[str, Any] = {}  # to be asked for again after a plain request worked
         self._is_proven = False  # a request with optional fields has worked
@@ -158,13 +166,6 @@ class EndpointModel:
         """Close the connections."""
         await self._client.close()
 
-    async def offered(self, seconds: float) -> list[str]:
-        """Return the model IDs that the endpoint lists."""
-        with self._translated("no list of models"):
-            async with asyncio.timeout(seconds):
-                page = await self._client.models.list()
-                return [str(model.id) for model in page.data or ()]
-
     async def stream(
         self, messages: Sequence[Message], deadline: float, reference: str = ""
     ) -> AsyncGenerator[ModelEvent, None]:
@@ -182,7 +183,12 @@ class EndpointModel:
         self._breaker.succeeded()
         self._is_proven = self._is_proven or bool(self._optional)
         self._optional, self._later = {**self._optional, **self._later}, {}
-        yield finished
+        yield replace(finished, usage=self._priced(finished.usage))
+
+    def _priced(self, usage: Usage) -> Usage:
+        price = self._prices.of(self._name)
+        dollars = price.cost(usage.input_tokens, usage.output_tokens, usage.cached_tokens)
+        return replace(usage, cost_usd=round(dollars, 10))
 
     async def _call(
         self, messages: Sequence[Message], deadline: float, reference: str, reply: Reply
@@ -257,10 +263,7 @@ class EndpointModel:
 
     def _refusal(self, error: Any) -> ModelError:
         message = _message_of(error.body) or str(error.message)
-        kind = _kind_of(message, _BY_STATUS.get(error.status_code))
-        if kind is None:
-            is_ours = error.status_code < 500
-            kind = FailureKind.BAD_REQUEST if is_ours else FailureKind.OVERLOADED
+        kind = _kind_of(message, None) or kind_of_status(error.status_code)
         if error.status_code in (400, 422) and self._drops_a_field(message):
             kind = FailureKind.FIELD_REFUSED
         after = _retry_after(error.response.headers.get("retry-after", ""))
@@ -293,7 +296,7 @@ class EndpointModel:
         return "".join(char if char.isprintable() else " " for char in text)[:300]
 
 
-def build_model(settings: BotSettings) -> Model | None:
+def build_model(settings: BotSettings, prices: PriceList | None = None) -> Model | None:
     """Return the configured model with its fallbacks, None where there is no key."""
     from supportbot.answering.chain import ModelChain
 
@@ -301,21 +304,7 @@ def build_model(settings: BotSettings) -> Model | None:
         return None
     url, key = str(settings.model_url), settings.runapi_key.get_secret_value()
     names = dict.fromkeys((settings.model, *settings.model_fallbacks))
-    return ModelChain([EndpointModel(url, key, name) for name in names])
-
-
-async def list_models(settings: BotSettings, seconds: float = 10.0) -> list[str]:
-    """Return the model IDs that the endpoint offers this key.
-
-    Raises:
-        ModelError: it cannot be asked.
-    """
-    key = settings.runapi_key.get_secret_value() if settings.runapi_key else ""
-    model = EndpointModel(str(settings.model_url), key, settings.model)
-    try:
-        return await model.offered(seconds)
-    finally:
-        await model.aclose()
+    return ModelChain([EndpointModel(url, key, name, prices=prices) for name in names])
 
 
 class Reply:
@@ -355,7 +344,7 @@ class Reply:
         chunk = json.loads(data)
         if not isinstance(chunk, dict):
             raise ModelError(FailureKind.MALFORMED, "an event is no object")
-        _raise_told_error(chunk)
+        raise_told_error(chunk)
         if isinstance(usage := chunk.get("usage"), dict) and _count(usage, "prompt_tokens"):
             self._usage = usage
             self.is_over = bool(self.finish)
@@ -414,7 +403,7 @@ class Reply:
     def _tokens(self) -> Usage:
         """Return the usage as told; estimated from the lengths where nothing was told."""
         told = self._usage
-        usage = Usage(
+        return Usage(
             input_tokens=_count(told, "prompt_tokens")
             or round(self._prompt_characters / CHARACTERS_PER_TOKEN),
             output_tokens=_count(told, "completion_tokens")
@@ -422,10 +411,6 @@ class Reply:
             cached_tokens=_count(told, "prompt_tokens_details", "cached_tokens"),
             reasoning_tokens=_count(told, "completion_tokens_details", "reasoning_tokens"),
         )
-        dollars = metering.cost(
-            self._model, usage.input_tokens, usage.output_tokens, usage.cached_tokens
-        )
-        return replace(usage, cost_usd=round(dollars, 10))
 
 
 def _patience(deadline: float, most: float) -> float:
@@ -434,7 +419,18 @@ def _patience(deadline: float, most: float) -> float:
     return now + min(most, max(0.0, deadline - now) * PATIENCE)
 
 
-def _raise_told_error(chunk: Mapping[str, Any]) -> None:
+def kind_of_status(status: int) -> FailureKind:
+    """Return what an HTTP status that is no success means."""
+    otherwise = FailureKind.OVERLOADED if status >= 500 else FailureKind.BAD_REQUEST
+    return _BY_STATUS.get(status, otherwise)
+
+
+def raise_told_error(chunk: Mapping[str, Any]) -> None:
+    """Raise the error that a body tells although its status was 200.
+
+    Raises:
+        ModelError: there is one.
+    """
     base = chunk.get("base_resp")
     if isinstance(base, dict) and base.get("status_code"):
         code, message = base["status_code"], str(base.get("status_msg", ""))

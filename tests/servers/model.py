@@ -1,7 +1,7 @@
 """A scripted model endpoint: a real HTTP server on loopback that can misbehave on demand.
 
-It speaks `POST /v1/chat/completions` (streamed) and `GET /v1/models` from a thread of its own, so
-tests of any colour and child processes can use it::
+It speaks `POST /v1/chat/completions` (streamed), `GET /v1/models` and RunAPI's price schedule from
+a thread of its own, so tests of any colour and child processes can use it::
 
     with ScriptedModel() as model:
         model.script(says("Refunds take 14 days. [1]"), FAULTS["http_500"])
@@ -568,6 +568,9 @@ class ScriptedModel:
 
     def __init__(self) -> None:
         self.requests: list[Request] = []  # chat requests, oldest first
+        self.looks: list[Request] = []  # at the lists of models and prices
+        self.models: Script = status(200, {"object": "list", "data": [{"id": "MiniMax-M2"}]})
+        self.prices: Script = status(404)
         self._scripts: list[Script] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="model", daemon=True)
@@ -623,7 +626,7 @@ class ScriptedModel:
 
     async def _stop(self) -> None:
         await self._unlisten()
-        for request in self.requests:
+        for request in (*self.requests, *self.looks):
             request.left.set()
         for task in self._open:
             task.cancel()
@@ -652,11 +655,12 @@ class ScriptedModel:
         body = await reader.readexactly(int(headers.get("content-length", "0")))
         request = Request(path, headers, json.loads(body) if body else {})
         exchange = Exchange(request, writer)
-        if method == "GET" and path.endswith("/models"):
-            await exchange.reply(200, {"object": "list", "data": [{"id": "MiniMax-M2"}]})
-            return
-        self.requests.append(request)
-        play = self._next()
+        if method == "POST":
+            self.requests.append(request)
+            play = self._next()
+        else:
+            self.looks.append(request)
+            play = self.models if path.endswith("/models") else self.prices
         watch = asyncio.ensure_future(self._watch(reader, request))
         try:
             await play(exchange)

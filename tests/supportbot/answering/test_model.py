@@ -21,7 +21,6 @@ from supportbot.answering.model import (
     ModelEvent,
     Retrying,
     build_model,
-    list_models,
 )
 from supportbot.answering.reasoning import Delta, Discard
 from supportbot.config import BotSettings
@@ -308,11 +307,3 @@ async def test_without_a_key_there_is_no_model(endpoint: ScriptedModel) -> None:
     assert model.id == "MiniMax-M2"
     assert text_of(await run(model)) == "Refunds take 14 days. [1]"
     await model.aclose()
-
-
-async def test_the_offered_models_are_listed_or_the_reason_told(endpoint: ScriptedModel) -> None:
-    settings = BotSettings(runapi_key=SecretStr(KEY), model_url=endpoint.url)
-    assert await list_models(settings) == ["MiniMax-M2"]
-    endpoint.script(FAULTS["refused"])
-    with pytest.raises(ModelError):
-        await list_models(settings)
