@@ -65,6 +65,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_chat(commands)
     _add_serve(commands)
     _add_evaluate(commands)
+    _add_report(commands)
+    _add_receipts(commands)
     _add_doctor(commands)
     _add_explain(commands)
     _add_bundle(commands)
@@ -105,6 +107,25 @@ def _add_evaluate(commands: Commands) -> None:
     )
     _add_common_options(parser)
     parser.set_defaults(command=_evaluate)
+
+
+def _add_report(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "report", help="questions, answers, feedback and cost of some days"
+    )
+    parser.add_argument("--days", type=_days, default=30, help="how far back (%(default)s)")
+    parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    parser.add_argument("--html", metavar="FILE", type=Path, help="write a page")
+    _add_common_options(parser)
+    parser.set_defaults(command=_report)
+
+
+def _add_receipts(commands: Commands) -> None:
+    parser = commands.add_parser("receipts", help="which answers stand on which documents")
+    parser.add_argument("--document", metavar="ID", help="of this document alone")
+    parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    _add_common_options(parser)
+    parser.set_defaults(command=_receipts)
 
 
 def _add_doctor(commands: Commands) -> None:
@@ -148,6 +169,13 @@ def _port(text: str) -> int:
     number = int(text) if text.isdecimal() else -1
     if not 0 <= number <= 65_535:
         raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
+    return number
+
+
+def _days(text: str) -> int:
+    number = int(text) if text.isdecimal() and len(text) < 5 else 0
+    if not 1 <= number <= 3_650:
+        raise argparse.ArgumentTypeError("days are a number from 1 to 3650")
     return number
 
 
@@ -210,6 +238,25 @@ async def _measure(options: argparse.Namespace) -> int:
     )
     report = await evaluate(wanted, _settings(options))
     print(json.dumps(report.to_json()) if options.json else report.render())
+    return DONE
+
+
+def _report(options: argparse.Namespace) -> int:
+    from supportbot.looking_back import report
+    from supportbot.report import render
+
+    made = asyncio.run(report(_settings(options), options.days, options.html))
+    print(json.dumps(made.to_json(), ensure_ascii=False) if options.json else render(made))
+    return DONE
+
+
+def _receipts(options: argparse.Namespace) -> int:
+    from supportbot.looking_back import receipts
+    from supportbot.receipts import render
+
+    found = asyncio.run(receipts(_settings(options), options.document))
+    as_json = json.dumps({"receipts": [one.to_json() for one in found]}, ensure_ascii=False)
+    print(as_json if options.json else render(found))
     return DONE
 
 
