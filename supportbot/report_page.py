@@ -14,8 +14,8 @@ body { margin: 0 auto; max-width: 60rem; padding: 1.5rem 1rem 4rem; overflow-wra
   font: 1rem/1.5 system-ui, sans-serif; }
 h1 { margin: 0; font-size: 1.5rem; }
 h2 { margin: 2.5rem 0 .5rem; font-size: 1.1rem; }
-p { margin: .25rem 0 0; color: var(--muted); }
-dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: .75rem;
+p { margin: .5rem 0 0; color: var(--muted); }
+dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); gap: .75rem;
   margin: 1.5rem 0 0; }
 dl div { border: 1px solid var(--line); border-radius: .75rem; padding: .75rem 1rem; }
 dt { color: var(--muted); font-size: .85rem; }
@@ -35,7 +35,9 @@ def to_html(report: Report) -> str:
         f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>"
         for name, value in _figures(report).items()
     )
-    outcomes = ", ".join(f"{count} {name}" for name, count in report.outcomes.items())
+    outcomes = ", ".join(f"{count} {name}" for name, count in report.outcomes.items()).replace(
+        "_", " "
+    )
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'

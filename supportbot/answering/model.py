@@ -51,11 +51,12 @@ _REFUSES_A_FIELD = re.compile(
 _BY_CODE = {  # MiniMax's codes: inside the message of an error, or in `base_resp` under a 200
     **dict.fromkeys((1000, 1024, 1033, 1039, 1041), FailureKind.OVERLOADED),
     1001: FailureKind.TIMEOUT,
-    **dict.fromkeys((1002, 2056), FailureKind.RATE_LIMITED),
-    **dict.fromkeys((1004, 2049, 2061), FailureKind.UNAUTHORISED),
-    1008: FailureKind.NO_CREDIT,
+    1002: FailureKind.RATE_LIMITED,
+    **dict.fromkeys((1004, 2049), FailureKind.UNAUTHORISED),
+    **dict.fromkeys((1008, 2056), FailureKind.NO_CREDIT),  # 2056: until the plan's next period
     **dict.fromkeys((1026, 1027), FailureKind.SENSITIVE),
-    **dict.fromkeys((1042, 2013), FailureKind.BAD_REQUEST),
+    # 2061: the plan lacks this model, so a fallback may do
+    **dict.fromkeys((1042, 2013, 2061), FailureKind.BAD_REQUEST),
 }
 _BY_STATUS = {
     **dict.fromkeys((401, 403), FailureKind.UNAUTHORISED),
@@ -433,9 +434,8 @@ def raise_told_error(chunk: Mapping[str, Any]) -> None:
     """
     base = chunk.get("base_resp")
     if isinstance(base, dict) and base.get("status_code"):
-        code, message = base["status_code"], str(base.get("status_msg", ""))
-        kind = _BY_CODE.get(code) if isinstance(code, int) else None
-        raise ModelError(kind or FailureKind.OVERLOADED, f"base_resp {code}: {message}")
+        message = f"{base.get('status_msg', '')} ({base['status_code']})"
+        raise ModelError(_kind_of(message, None) or FailureKind.OVERLOADED, f"base_resp: {message}")
     if chunk.get("error"):
         message = _message_of(chunk)
         raise ModelError(_kind_of(message, None) or FailureKind.OVERLOADED, f"error: {message}")

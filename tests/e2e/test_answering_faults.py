@@ -15,12 +15,26 @@ from supportbot.answering.model import EndpointModel
 from supportbot.answering.texts import TEXTS
 from supportbot.conversation import Answer, AnswerEvent, Outcome, Question, Text
 from tests.fakes import FakeRetriever, MemoryThreads
-from tests.servers.model import FAULTS, KEY, QUIRKS, SHOWS_A_SENTENCE, THOUGHT, ScriptedModel
+from tests.servers.model import (
+    FAULTS,
+    KEY,
+    QUIRKS,
+    SHOWS_A_SENTENCE,
+    THOUGHT,
+    ScriptedModel,
+    grounded,
+    status,
+)
 from tests.supportbot.answering.passages import CHUNKS
 
 DEADLINE_SECONDS = 3.0
 SLACK_SECONDS = 2.0
 GROUNDED = "Refunds take 14 days after we receive the parcel. [1]"
+FINISHED = (
+    "length_after_a_sentence",
+    "endless_tokens",
+    "endless_sentences",
+)  # paid for, at a limit
 SECRETS = (KEY, THOUGHT[:24], "MARKER-OF-A-PROVIDER", "evil.example", "scripted", "Traceback")
 
 
@@ -50,7 +64,7 @@ async def ask(bot: Answerer) -> list[AnswerEvent]:
 
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_every_fault_ends_in_one_final_answer_in_time(
-    endpoint: ScriptedModel, bot: Answerer, fault: str
+    endpoint: ScriptedModel, bot: Answerer, fault: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     endpoint.script(FAULTS[fault])
     started = asyncio.get_running_loop().time()
@@ -62,7 +76,10 @@ async def test_every_fault_ends_in_one_final_answer_in_time(
     assert sum(isinstance(event, Answer) for event in events) == 1
     assert answer.text == "".join(event.delta for event in events if isinstance(event, Text))
     assert took < DEADLINE_SECONDS + SLACK_SECONDS
-    assert len(endpoint.requests) <= CALLS
+    assert answer.timings.total_ms < (DEADLINE_SECONDS + SLACK_SECONDS) * 1000
+    assert len(endpoint.requests) <= (1 if fault.endswith(SHOWS_A_SENTENCE) else CALLS)
+    assert answer.usage.cost_usd == 0 or fault in FINISHED
+    assert not any(KEY in str(vars(record)) for record in caplog.records)
     assert not any(secret in str(events) for secret in SECRETS)
     if fault.endswith(SHOWS_A_SENTENCE):
         assert answer.outcome is Outcome.ANSWERED
@@ -85,6 +102,39 @@ async def test_every_quirk_is_answered_in_full(
     assert (answer.outcome, answer.text, answer.cause) == (Outcome.ANSWERED, GROUNDED, "")
     assert THOUGHT[:24] not in str(events)
     assert len(endpoint.requests) <= CALLS
+
+
+async def test_the_fallbacks_are_asked_in_order_and_then_it_quotes(
+    endpoint: ScriptedModel,
+) -> None:
+    endpoint.reset()
+    endpoint.script(FAULTS["http_503"])
+    models = [EndpointModel(endpoint.url, KEY, name) for name in ("A", "B", "C")]
+    async with aclosing(ModelChain(models, (0.0, 0.0))) as chain:
+        bot = Answerer(
+            retriever=FakeRetriever(*CHUNKS),
+            model=chain,
+            threads=MemoryThreads(),
+            settings=AnswererSettings(DEADLINE_SECONDS),
+        )
+        answer = await bot.answer(Question("How long do refunds take?"))
+        assert answer.outcome is Outcome.QUOTED
+        assert [request.body["model"] for request in endpoint.requests] == ["A", "B", "C"]
+        plan_lacks_it = status(400, {"error": {"message": "not on your plan (2061)"}})
+        endpoint.script(plan_lacks_it, grounded)
+        answer = await bot.answer(Question("How long do refunds take?"))
+        assert (answer.text, answer.model) == (GROUNDED, "B")
+
+
+async def test_what_is_sent_has_one_system_message_first_and_the_question_last(
+    endpoint: ScriptedModel, bot: Answerer
+) -> None:
+    for _ in range(2):
+        await bot.answer(Question("How long do refunds take?", conversation_id="c"))
+    for request in endpoint.requests:
+        roles = [message["role"] for message in request.body["messages"]]
+        assert roles == ["system", "user"]
+        assert request.prompt.endswith("<question>\nHow long do refunds take?\n</question>")
 
 
 async def test_an_endpoint_that_keeps_failing_is_left_alone_and_quotes_come_at_once(

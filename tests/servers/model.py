@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import re
 import socket
@@ -237,6 +238,23 @@ async def drip_empty_deltas(exchange: Exchange) -> None:
     await drip(exchange, (200, "text/event-stream"), b"data: %s\n\n" % json.dumps(chunk).encode())
 
 
+async def drip_letters(exchange: Exchange) -> None:
+    """Never silent and never at the end: a letter of a sentence that nothing holds each time."""
+    await exchange.head()
+    for letter in itertools.cycle("nothing of this stands anywhere and it goes on, "):
+        if exchange.request.left.is_set():
+            return
+        await exchange.delta(letter)
+        await asyncio.sleep(0.02)
+
+
+async def drip_thought(exchange: Exchange) -> None:
+    await exchange.head()
+    while not exchange.request.left.is_set():
+        await exchange.delta(None, reasoning_content=THOUGHT[:9])
+        await asyncio.sleep(0.02)
+
+
 async def endless(exchange: Exchange, piece: str, start: str = "") -> None:
     await exchange.head()
     await exchange.delta(start)
@@ -368,6 +386,8 @@ FAULTS: dict[str, Script] = {
     "drip_keep_alives": drip_keep_alives,
     "drip_spaces": drip_spaces,
     "drip_empty_deltas": drip_empty_deltas,
+    "drip_letters": drip_letters,
+    "drip_thought": drip_thought,
     "endless_tokens": endless_tokens,
     "endless_sentences": endless_sentences,
     "endless_thought": endless_thought,
@@ -497,6 +517,29 @@ async def keep_alives_between(exchange: Exchange) -> None:
     await exchange.end()
 
 
+async def usage_null_and_good_base_resp(exchange: Exchange) -> None:
+    """Send what MiniMax puts beside every chunk: no usage yet, no error, nothing sensitive."""
+    said = {"base_resp": {"status_code": 0, "status_msg": ""}, "input_sensitive": False}
+    await exchange.head()
+    for part in cut(grounded_text(exchange.request.prompt), 9):
+        choice = {"index": 0, "delta": {"role": "assistant", "content": part}}
+        await exchange.chunk([choice], usage=None, **said)
+    await exchange.end()
+
+
+async def usage_with_the_end(exchange: Exchange) -> None:
+    await exchange.head()
+    await exchange.delta(grounded_text(exchange.request.prompt))
+    choice = {"index": 0, "delta": {"content": ""}, "finish_reason": "stop"}
+    await exchange.chunk([choice], usage=USAGE)
+    await exchange.event("[DONE]")
+
+
+def snapshots(text: str, step: int) -> list[dict[str, Any]]:
+    """Return deltas that each hold the whole text so far, as some relays send."""
+    return [{"content": text[:end]} for end in [*range(step, len(text), step), len(text)]]
+
+
 async def optional_fields_refused(exchange: Exchange) -> None:
     plain = {"model", "messages", "max_tokens", "temperature", "stream"}
     odd = sorted(set(exchange.request.body) - plain)
@@ -556,6 +599,23 @@ QUIRKS: dict[str, Script] = {
             {"content": text},
         ]
     ),
+    "thought_in_field_and_details": whole(
+        lambda text: [
+            {"reasoning_content": THOUGHT, "reasoning_details": [{"text": THOUGHT}]},
+            {"content": text},
+        ]
+    ),
+    "thought_in_snapshots": whole(
+        lambda text: snapshots(f"<think>\n{THOUGHT}\n</think>\n\n{text}", 9)
+    ),
+    "thought_in_snapshots_of_a_field": whole(
+        lambda text: [
+            *({"reasoning_content": part["content"]} for part in snapshots(THOUGHT, 9)),
+            *snapshots(text, 9),
+        ]
+    ),
+    "usage_null_and_good_base_resp": usage_null_and_good_base_resp,
+    "usage_with_the_end": usage_with_the_end,
     "role_empty": whole(lambda text: [{"role": "", "content": text}]),
 }
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 
@@ -14,6 +15,7 @@ from supportbot.answering.chain import ModelChain
 from supportbot.answering.model import (
     MAX_OUTPUT_TOKENS,
     MAX_VISIBLE_CHARACTERS,
+    OPTIONAL_FIELDS,
     EndpointModel,
     Finished,
     Message,
@@ -25,7 +27,18 @@ from supportbot.answering.model import (
 from supportbot.answering.reasoning import Delta, Discard
 from supportbot.config import BotSettings
 from supportbot.errors import FailureKind, ModelError
-from tests.servers.model import FAULTS, KEY, QUIRKS, ScriptedModel, grounded, says, status
+from tests.servers.model import (
+    FAULTS,
+    KEY,
+    QUIRKS,
+    Exchange,
+    ScriptedModel,
+    base_resp,
+    events,
+    grounded,
+    says,
+    status,
+)
 
 PROMPT = '<passage id="[1]" title="T">\nRefunds take 14 days. More.\n</passage>'
 
@@ -123,6 +136,101 @@ async def test_every_failure_has_its_kind(
     assert (await failure(model, 1.5)).kind is kind
 
 
+# What the vendor's codes mean, and whether the same request may succeed when it is sent again.
+CODES = [
+    *((code, FailureKind.OVERLOADED, True) for code in (1000, 1024, 1033, 1039, 1041)),
+    (1001, FailureKind.TIMEOUT, True),
+    (1002, FailureKind.RATE_LIMITED, True),
+    *((code, FailureKind.UNAUTHORISED, False) for code in (1004, 2049)),
+    *((code, FailureKind.NO_CREDIT, False) for code in (1008, 2056)),
+    *((code, FailureKind.SENSITIVE, False) for code in (1026, 1027)),
+    *((code, FailureKind.BAD_REQUEST, False) for code in (1042, 2013, 2061)),
+    (9999, FailureKind.OVERLOADED, True),
+]
+
+
+@pytest.mark.parametrize(("code", "kind", "is_transient"), CODES)
+async def test_a_code_of_the_vendor_means_the_same_wherever_it_stands(
+    endpoint: ScriptedModel, code: int, kind: FailureKind, is_transient: bool
+) -> None:
+    error = {"type": "server_error", "message": f"scripted ({code})", "http_code": "500"}
+    text = {"base_resp": {"status_code": str(code), "status_msg": "scripted"}}
+    for told in (
+        status(500, {"type": "error", "error": error, "request_id": "1"}),
+        status(200, base_resp(code)),
+        events(base_resp(code)),
+        events(text),
+        events({"error": error}),
+    ):
+        endpoint.script(told)
+        model = EndpointModel(endpoint.url, KEY, "MiniMax-M2")
+        failed = await failure(model)
+        assert (failed.kind, failed.is_transient) == (kind, is_transient)
+        await model.aclose()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"type": "error", "error": {"message": "no (1008)", "http_code": "400"}},
+        {"error": {"message": "no (1008)", "type": "x", "param": "", "code": None}},
+        {"error": "no (1008)"},
+        {"message": "no (1008)"},
+        {"detail": "no (1008)"},
+        {"errorMessage": "no (1008)"},
+        {"msg": "no (1008)"},
+        "<html><h1>no (1008)</h1></html>",
+    ],
+    ids=str,
+)
+async def test_an_error_is_read_in_whatever_shape_a_relay_gives_it(
+    endpoint: ScriptedModel, model: EndpointModel, body: object
+) -> None:
+    endpoint.script(status(400, body))
+    assert (await failure(model)).kind is FailureKind.NO_CREDIT
+
+
+@pytest.mark.parametrize("header", ["x-request-id", "trace-id", "minimax-request-id"])
+async def test_the_providers_id_of_a_request_is_kept(
+    endpoint: ScriptedModel, model: EndpointModel, header: str
+) -> None:
+    async def play(exchange: Exchange) -> None:
+        lines = ["HTTP/1.1 200 OK", "Content-Type: text/event-stream", "Connection: close"]
+        await exchange.raw("\r\n".join([*lines, f"{header}: id-1", "", ""]).encode())
+        await exchange.delta("Yes. [1]", "stop")
+
+    endpoint.script(play)
+    finished = (await run(model))[-1]
+    assert isinstance(finished, Finished)
+    assert finished.request_id == "id-1"
+
+
+@pytest.fixture
+def unanswered_port() -> Iterator[int]:
+    """A port whose queue is full: a connection is neither made nor refused."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        address = listener.getsockname()
+        for _ in range(3):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(address)
+        yield address[1]
+
+
+async def test_a_connection_that_is_never_made_ends_before_the_deadline(
+    unanswered_port: int,
+) -> None:
+    model = EndpointModel(f"http://127.0.0.1:{unanswered_port}/v1", KEY, "MiniMax-M2")
+    chain = ModelChain([model], (0.0, 0.0))
+    started = asyncio.get_running_loop().time()
+    assert (await failure(chain, 2.0)).kind is FailureKind.TIMEOUT
+    assert asyncio.get_running_loop().time() < started + 4.0
+    await chain.aclose()
+
+
 async def test_a_request_is_bounded_and_carries_our_reference(
     endpoint: ScriptedModel, model: EndpointModel
 ) -> None:
@@ -131,6 +239,8 @@ async def test_a_request_is_bounded_and_carries_our_reference(
     assert request.body["max_tokens"] == MAX_OUTPUT_TOKENS
     assert 0 < request.body["temperature"] <= 1
     assert request.body["stream"] is True
+    plain = {"model", "messages", "max_tokens", "temperature", "stream"}
+    assert set(request.body) == plain | set(OPTIONAL_FIELDS)  # neither tools, stop, n nor a seed
     assert request.headers["x-client-request-id"] == "ans_1"
     assert request.headers["authorization"] == f"Bearer {KEY}"
 
@@ -247,6 +357,14 @@ async def test_a_transient_failure_is_tried_once_more(
     endpoint.script(FAULTS["http_500"])
     await failure(chain)
     assert len(endpoint.requests) == 2
+
+
+@pytest.mark.parametrize("fault", ["thought_only", "reasoning_details_only", "empty_answer"])
+async def test_an_answer_of_thinking_alone_is_tried_again(
+    endpoint: ScriptedModel, chain: ModelChain, fault: str
+) -> None:
+    endpoint.script(FAULTS[fault], grounded)
+    assert text_of(await run(chain)) == "Refunds take 14 days. [1]"
 
 
 async def test_the_second_try_begins_anew(endpoint: ScriptedModel, chain: ModelChain) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from hashlib import sha256
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +20,14 @@ def test_there_is_one_system_message_and_it_never_changes() -> None:
     first, second = (prompts.messages(q, CHUNKS, ()) for q in ("a", "b"))
     assert [message.role for message in first] == ["system", "user"]
     assert first[0] == second[0]
+
+
+def test_the_stable_prefix_is_byte_for_byte_what_the_providers_cache_holds() -> None:
+    turns = [Turn("What is the policy?", "", Outcome.ANSWERED)]
+    for question, chunks, history in (("a", CHUNKS, ()), ("ä ✅", CHUNKS[:1], turns)):
+        prefix = prompts.messages(question, chunks, history)[0].content
+        # Whoever changes the rules pays for a cold cache once, and writes the new digest here.
+        assert sha256(prefix.encode()).hexdigest()[:16] == "a4ea371766ec3e57"
 
 
 def test_passages_are_labelled_in_order_and_the_question_comes_last() -> None:
