@@ -5,10 +5,13 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 
 from knowledge.errors import SettingsError
+from supportbot import database as database_module
 from supportbot.database import Database, metadata, turns
 from supportbot.errors import StateUnavailable
 
@@ -21,6 +24,27 @@ def test_the_migrations_build_exactly_the_schema_of_the_code(tmp_path: Path) -> 
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
     engine.dispose()
+
+
+async def test_a_database_of_the_first_version_keeps_its_turns(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'state.db'}"
+    engine = sa.create_engine(url)
+    config = Config()
+    config.set_main_option(
+        "script_location", str(Path(database_module.__file__).parent / "migrations")
+    )
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.execute(
+            sa.text("INSERT INTO turns VALUES ('q', 'c', 'http', '', 'How?', 'How?', 1.0)")
+        )
+    engine.dispose()
+    opened = await Database.open(url)
+    async with opened.transaction() as connection:
+        [turn] = (await connection.execute(sa.select(turns))).all()
+    await opened.close()
+    assert (turn.question, turn.workspace) == ("How?", "")
 
 
 async def test_two_processes_may_start_on_the_same_new_database(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from supportbot.slack.events import SlackQuestion, clean_text, read_question
-from tests.servers.slack import BOT_USER, direct_message, event, mention
+from tests.servers.slack import BOT_USER, TEAM, direct_message, event, mention
 
 NOTICES = [
     *("app_home_opened", "app_uninstalled", "channel_archive", "channel_created"),
@@ -30,6 +30,12 @@ SUBTYPES = [
         "huddle_thread",
     ),
 ]
+
+
+def test_a_question_is_paid_for_by_the_workspace_that_asks() -> None:
+    asked = read_question(mention("How long?", "1.1"))
+    assert asked is not None
+    assert asked.to_question("public").workspace == f"slack:{TEAM}"
 
 
 @pytest.mark.parametrize("kind", NOTICES)

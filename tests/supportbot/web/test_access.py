@@ -100,6 +100,17 @@ def test_a_key_decides_what_its_visitors_may_see(
     assert staff == {"public", "staff"}
 
 
+def test_a_key_decides_whose_budget_a_question_is_paid_from(
+    keyed_http: httpx2.Client, keyed_server: WebServer
+) -> None:
+    for key in (KEY, KEY, STAFF_KEY):
+        ask(keyed_http, X_Widget_Key=key)
+    first, again, staff = (question.workspace for question in keyed_server.answerer.questions)
+    assert first == again != staff
+    assert first.startswith("widget:")
+    assert KEY not in first
+
+
 @pytest.mark.parametrize(
     "origin",
     [
