@@ -170,39 +170,38 @@ def _among(offered: list[str], settings: BotSettings) -> Finding:
         detail = f"{settings.model_url} tells no list of models"
         mend = f"check SUPPORTBOT_MODEL_URL, and ask a question to see that {wanted[0]} works"
         return Finding("model", State.NOTE, detail, mend)
-    others = sorted(set(offered) - set(wanted))
-    more = f", and {len(others) - SHOWN_MODELS} more" if len(others) > SHOWN_MODELS else ""
-    detail = f"{', '.join(wanted)} at {settings.model_url}"
-    if others:
-        detail += f"; also offered: {', '.join(others[:SHOWN_MODELS])}{more}"
     missing = [name for name in wanted if name not in offered]
     if not missing:
-        return Finding("model", State.OK, detail)
+        others = _shortened(sorted(set(offered) - set(wanted)))
+        detail = f"{', '.join(wanted)} at {settings.model_url}"
+        return Finding("model", State.OK, f"{detail}; also offered: {others or 'none'}")
     is_first = missing[0] == settings.model
     variable = "SUPPORTBOT_MODEL" if is_first else "SUPPORTBOT_MODEL_FALLBACKS"
-    some = nearest(missing[0], offered) or f"one of {', '.join(offered[:SHOWN_MODELS])}"
-    mend = f"set {variable} to {some}"
+    some = nearest(missing[0], offered) or f"one of {_shortened(offered)}"
     state = State.BROKEN if is_first else State.NOTE
-    return Finding("model", state, f"{missing[0]} is not offered", mend)
+    return Finding("model", state, f"{missing[0]} is not offered", f"set {variable} to {some}")
+
+
+def _shortened(names: list[str]) -> str:
+    more = f", and {len(names) - SHOWN_MODELS} more" if len(names) > SHOWN_MODELS else ""
+    return f"{', '.join(names[:SHOWN_MODELS])}{more}"
 
 
 async def _check_prices(settings: BotSettings) -> Finding:
     from supportbot import pricing
 
-    prices = pricing.load_prices(settings)
-    name = "prices"
     if settings.runapi_key is None:
-        return Finding(name, State.OK, "no key: nothing is spent")
+        return Finding("prices", State.OK, "no key: nothing is spent")
+    prices = pricing.load_prices(settings)
     try:
         await pricing.refresh(settings, prices)
     except (ModelError, OSError) as error:
         log.info("no price schedule (%s)", error)
-    price = prices.of(settings.model)
-    read_at = pricing.read_at(settings)
-    day = datetime.fromtimestamp(read_at, UTC).date() if read_at else ""
-    source = f"price schedule of {day}" if day else "packaged list, the endpoint tells no schedule"
+    price, source = prices.of(settings.model), prices.source(settings.model)
+    if source == "price schedule":
+        source += f" of {datetime.fromtimestamp(pricing.read_at(settings), UTC):%Y-%m-%d}"
     detail = f"{settings.model} ${price.input:g} in, ${price.output:g} out per million tokens"
-    return Finding(name, State.OK, f"{detail} ({source})")
+    return Finding("prices", State.OK, f"{detail} ({source})")
 
 
 async def _check_slack(settings: BotSettings) -> Finding:

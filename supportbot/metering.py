@@ -77,9 +77,12 @@ class PriceList:
 
     def of(self, model: str) -> Price:
         """Return the price of a model; one that nobody lists costs as much as the dearest."""
+        return self._lists.get(self.source(model), {}).get(plain_name(model), _UNKNOWN)
+
+    def source(self, model: str) -> str:
+        """Return where the price of a model comes from, in words."""
         name = plain_name(model)
-        lists = (self._own, self._schedule, self._packaged)
-        return next((prices[name] for prices in lists if name in prices), _UNKNOWN)
+        return next((where for where, prices in self._lists.items() if name in prices), "a guess")
 
     def learn(self, schedule: Mapping[str, Price]) -> None:
         """Take over the credible prices of an endpoint's schedule in place of the last one."""
@@ -88,6 +91,11 @@ class PriceList:
             for name, price in _by_plain_name(schedule).items()
             if price.is_credible_beside(self._packaged.get(name))
         }
+
+    @property
+    def _lists(self) -> dict[str, dict[str, Price]]:
+        own, schedule, packaged = "supportbot.toml", "price schedule", "packaged list"
+        return {own: self._own, schedule: self._schedule, packaged: self._packaged}
 
     @property
     def scheduled(self) -> Mapping[str, Price]:

@@ -18,6 +18,7 @@ import pytest
 
 from supportbot import cli
 from supportbot.answering.chain import CALLS
+from supportbot.metering import PRICES
 from tests.servers.bot import RunningBot
 from tests.servers.model import FAULTS, KEY, SHOWS_A_SENTENCE, THOUGHT, ScriptedModel, says
 from tests.servers.slack import LoopbackSlack, Posted, deliver, direct_message, mention
@@ -93,6 +94,17 @@ def test_the_terminal_shows_checked_text_and_numbered_sources(
         "You can return a product within 30 days of delivery. [1]\n\nSources\n"
         "  [1] Refunds › Time limits — https://shop.example/help/refunds\n"
     )
+
+
+@pytest.mark.parametrize("variant", [name for name in PRICES if name != "MiniMax-M2"])
+def test_one_parameter_chooses_the_variant_and_its_price(
+    variant: str, terminal: Callable[..., tuple[int, str, str]], model: ScriptedModel
+) -> None:
+    _, out, _ = terminal("ask", QUESTION, "--model", variant, "--json")
+    answer = json.loads(out)
+    assert (answer["model"], answer["text"]) == (variant, GROUNDED)
+    assert {request.body["model"] for request in model.requests} == {variant}
+    assert answer["usage"]["cost_usd"] == pytest.approx(PRICES[variant].cost(1_000, 200, 400))
 
 
 def test_http_gives_the_answer_of_the_contract(bot: RunningBot, model: ScriptedModel) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from supportbot.config import BotSettings
+from supportbot.config import BotSettings, PriceSettings
 from supportbot.doctor import Finding, State, examine
 from supportbot.metering import PRICES
 from tests.servers.model import HTML, KEY, ScriptedModel, status
@@ -70,6 +70,12 @@ async def test_a_long_list_is_cut(endpoint: ScriptedModel, settings: BotSettings
     assert found.detail.endswith(", and 488 more")
 
 
+async def test_the_only_model_is_enough(endpoint: ScriptedModel, settings: BotSettings) -> None:
+    endpoint.models = status(200, listing("MiniMax-M2"))
+    found = await finding(settings, "model")
+    assert (found.state, found.detail.endswith("also offered: none")) == (State.OK, True)
+
+
 @pytest.mark.parametrize(
     ("told", "state", "word"),
     [
@@ -102,3 +108,7 @@ async def test_the_price_in_force_is_told_with_where_it_comes_from(
     told = await finding(settings, "prices")
     assert "MiniMax-M2 $0.1 in, $0.4 out per million tokens (price schedule of 2" in told.detail
     assert (await finding(settings, "prices", runapi_key=None)).state is State.OK
+    own = {"MiniMax-M2": PriceSettings(input=1, output=2)}
+    assert "$1 in, $2 out" in (await finding(settings, "prices", prices=own)).detail
+    unknown = await finding(settings, "prices", model="Somebody-X1")
+    assert unknown.detail.endswith("(a guess)")
