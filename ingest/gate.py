@@ -22,7 +22,7 @@ from knowledge.files import disk_errors, write_whole
 from knowledge.releases import Release, ReleaseStore
 from knowledge.reranker import Reranker
 from knowledge.retriever import Retriever
-from knowledge.sufficiency import SUFFICIENT, is_sufficient, sufficiency
+from knowledge.sufficiency import is_sufficient, load_calibration, sufficiency, threshold
 
 # Of a verdict's public form, what is shown of a release again later.
 RECORDED = ("questions", "passed", "forced", "dropped", "failing")
@@ -254,7 +254,13 @@ class Gate:
             raise EmbedderMismatch(f"release {release.id} was built with another embedding model")
         judged = {}
         with closing(
-            Retriever(self._store, self._embedder, self._reranker, release_id=release.id)
+            Retriever(
+                self._store,
+                self._embedder,
+                self._reranker,
+                release_id=release.id,
+                calibration=load_calibration(self._home, self._embedder.fingerprint),
+            )
         ) as retriever:
             for done, golden in enumerate(questions):
                 self._progress.step("golden questions", done, len(questions))
@@ -283,7 +289,7 @@ def read_record(home: Path, release_id: str) -> dict[str, Any] | None:
 def _reasons(golden: Golden, evidence: Evidence) -> Iterable[str]:
     if golden.refuse:
         if is_sufficient(evidence):
-            found = f"{sufficiency(evidence):.2f}, and {SUFFICIENT:g} suffices"
+            found = f"{sufficiency(evidence):.2f}, and {threshold(evidence):.2f} suffices"
             yield f"it must be refused, and there is evidence enough ({found})"
     elif not is_sufficient(evidence):
         yield "the evidence is too thin, so that the bot would refuse"

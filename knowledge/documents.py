@@ -6,6 +6,10 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from knowledge.sufficiency import Calibration
 
 PUBLIC = "public"
 STAFF = "staff"
@@ -126,6 +130,7 @@ class Evidence:
     top_similarity: float = 0.0  # highest cosine over all that the scope allows
     keyword_coverage: float = 0.0  # share, 0 to 1, of the query's term weight in its best passage
     timings_ms: dict[str, float] = field(default_factory=dict)
+    calibration: Calibration | None = None  # by which it is judged; None: that of the package
 
     @property
     def chunks(self) -> tuple[Chunk, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -23,6 +23,7 @@ from knowledge.reranker import Reranker
 
 if TYPE_CHECKING:
     from knowledge.releases import OpenRelease, Release, ReleaseStore
+    from knowledge.sufficiency import Calibration
 
 Mode = Literal["hybrid", "dense", "bm25"]
 
@@ -49,6 +50,7 @@ class Retriever:
         reranker: orders the best 40 candidates anew; None: the fused order stands.
         mode: both arms, or one of them alone.
         release_id: is searched whichever release is current, such as one that is to be promoted.
+        calibration: by which the evidence is judged; None: that of the package.
     """
 
     def __init__(
@@ -58,18 +60,28 @@ class Retriever:
         reranker: Reranker | None = None,
         mode: Mode = "hybrid",
         release_id: str | None = None,
+        calibration: Calibration | None = None,
     ) -> None:
         fingerprint = None if mode == "bm25" else embedder.fingerprint
         self._current = _CurrentRelease(store, fingerprint, release_id)
         self._embedder = embedder
         self._reranker = reranker
         self._mode = mode
+        self._calibration = calibration
 
-    def retrieve(self, query: str, scope: Scope, limit: int = 8, context: str = "") -> Evidence:
+    def retrieve(
+        self,
+        query: str,
+        scope: Scope,
+        limit: int = 8,
+        context: str = "",
+        without: Collection[str] = (),
+    ) -> Evidence:
         """Return at most `limit` passages that the scope allows, best first.
 
         `context` is what was asked before in the same conversation, "" where nothing was: a
-        follow-up is searched as it stands and together with it, and both count.
+        follow-up is searched as it stands and together with it, and both count. `without` names
+        documents that are passed over, as if they were not there.
 
         Raises:
             ReleaseNotFound: nothing was ever published.
@@ -83,6 +95,9 @@ class Retriever:
             vector = self._vector(query, context, timings)
             dense = self._search_dense(held.opened, vector, scope, timings)
             keywords = self._search_keywords(held.opened, query, context, scope, timings)
+            if without:
+                dense = [hit for hit in dense if hit[0].document_id not in without]
+                keywords = [hit for hit in keywords if held.pages.get(hit[0]) not in without]
             candidates = _load(held, dense, keywords, 2 * max(limit, _RERANKED))
             hits = [hit for hit in candidates if held.may_show(hit.chunk, scope)]
             hits = self._rerank(query, hits, timings)[:limit]
@@ -94,6 +109,7 @@ class Retriever:
                 top_similarity=max((similarity for _, similarity in dense), default=0.0),
                 keyword_coverage=coverage,
                 timings_ms=timings,
+                calibration=self._calibration,
             )
 
     def ping(self) -> None:

@@ -14,6 +14,7 @@ from knowledge.errors import KnowledgeError, SettingsError
 from knowledge.releases import ReleaseStore
 from knowledge.reranker import load_reranker
 from knowledge.retriever import Retriever
+from knowledge.sufficiency import load_calibration
 from supportbot.answering.answerer import Answerer, AnswererSettings
 from supportbot.answering.model import build_model
 from supportbot.config import BotSettings
@@ -79,7 +80,9 @@ async def build_services(settings: BotSettings) -> AsyncIterator[Services]:
         store = ReleaseStore(settings.home, settings.chroma_address)
         stack.push_async_callback(asyncio.to_thread, store.close)
         embedder = load_embedder(settings.embedder)
-        retriever = Retriever(store, embedder, load_reranker(settings.reranker))
+        calibration = load_calibration(settings.home, embedder.fingerprint)
+        reranker = load_reranker(settings.reranker)
+        retriever = Retriever(store, embedder, reranker, calibration=calibration)
         stack.push_async_callback(asyncio.to_thread, retriever.close)
         prices = load_prices(settings)
         model = build_model(settings, prices)

@@ -67,6 +67,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_evaluate(commands)
     _add_report(commands)
     _add_receipts(commands)
+    _add_calibrate(commands)
     _add_doctor(commands)
     _add_explain(commands)
     _add_bundle(commands)
@@ -126,6 +127,14 @@ def _add_receipts(commands: Commands) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
     _add_common_options(parser)
     parser.set_defaults(command=_receipts)
+
+
+def _add_calibrate(commands: Commands) -> None:
+    parser = commands.add_parser("calibrate", help="fit on a dataset when the bot refuses")
+    parser.add_argument("dataset", metavar="DATASET", type=Path)
+    parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    _add_common_options(parser)
+    parser.set_defaults(command=_calibrate)
 
 
 def _add_doctor(commands: Commands) -> None:
@@ -257,6 +266,16 @@ def _receipts(options: argparse.Namespace) -> int:
     found = asyncio.run(receipts(_settings(options), options.document))
     as_json = json.dumps({"receipts": [one.to_json() for one in found]}, ensure_ascii=False)
     print(as_json if options.json else render(found))
+    return DONE
+
+
+def _calibrate(options: argparse.Namespace) -> int:
+    from supportbot.calibration import calibrate
+    from supportbot.evaluation import EvaluationOptions
+
+    wanted = EvaluationOptions(options.dataset)
+    fitted = asyncio.run(calibrate(wanted, _settings(options)))
+    print(json.dumps(fitted.to_json()) if options.json else fitted.render())
     return DONE
 
 

@@ -30,7 +30,7 @@ from knowledge.embedder import load_embedder
 from knowledge.releases import OpenRelease, ReleaseStore
 from knowledge.reranker import load_reranker
 from knowledge.retriever import Mode, Retriever
-from knowledge.sufficiency import sufficiency
+from knowledge.sufficiency import Calibration, load_calibration, sufficiency
 from supportbot.answering import followups
 from supportbot.answering.grounding import Passage, check
 from supportbot.answering.sentences import split
@@ -154,8 +154,6 @@ async def evaluate(
         KnowledgeError: the corpus cannot be searched.
     """
     questions = await asyncio.to_thread(_prepare, options)
-    if not options.history:
-        questions = [replace(question, history=()) for question in questions]
     async with _built(options, settings) as corpus:
         searched, documents = await asyncio.to_thread(
             _search_all, questions, corpus, options.retriever
@@ -164,6 +162,14 @@ async def evaluate(
             await asyncio.to_thread(options.run.write_text, trec_run(searched), encoding="utf-8")
         answers = await _ask_all(questions, corpus, ask) if options.answers else None
     return _report(options, searched, documents, corpus.failed, answers)
+
+
+async def search(options: EvaluationOptions, settings: BotSettings) -> list[Searched]:
+    """Return what is found for every question of a dataset; raises what `evaluate` raises."""
+    questions = await asyncio.to_thread(_prepare, options)
+    async with _built(options, settings) as corpus:
+        searched, _ = await asyncio.to_thread(_search_all, questions, corpus, options.retriever)
+    return searched
 
 
 def _report(
@@ -198,7 +204,10 @@ def _prepare(options: EvaluationOptions) -> list[LabelledQuestion]:
             options.run.touch()
     except OSError as error:
         raise EvaluationFailed(f"the run cannot be written: {error}") from error
-    return read_questions(options.dataset)
+    questions = read_questions(options.dataset)
+    if options.history:
+        return questions
+    return [replace(question, history=()) for question in questions]
 
 
 def _search_all(
@@ -207,29 +216,40 @@ def _search_all(
     settings = corpus.settings
     store = ReleaseStore(settings.home)
     retriever = Retriever(
-        store, load_embedder(settings.embedder), load_reranker(settings.reranker), mode
+        store,
+        load_embedder(settings.embedder),
+        load_reranker(settings.reranker),
+        mode,
+        calibration=corpus.calibration,
     )
-    try:
-        retriever.ping()  # loads the model, so that it is not timed
-        searched = [_search(question, retriever, corpus) for question in questions]
-    finally:
-        retriever.close()
     release = store.current()
-    return searched, len(release.documents) if release else 0
+    documents = list(release.documents) if release else []
+    with closing(retriever):
+        retriever.ping()  # loads the model, so that it is not timed
+        searched = [_search(question, retriever, corpus, documents) for question in questions]
+    return searched, len(documents)
 
 
-def _search(question: LabelledQuestion, retriever: Retriever, corpus: _Corpus) -> Searched:
+def _search(
+    question: LabelledQuestion, retriever: Retriever, corpus: _Corpus, documents: Iterable[str]
+) -> Searched:
     context = context_of(question)
     evidence = retriever.retrieve(question.text, Scope(), context=context)
     deep = retriever.retrieve(question.text, Scope(), _RANKED_CHUNKS, context)
     best: dict[str, float] = {}
     for hit in deep.hits:
         best.setdefault(corpus.dataset_id(hit.chunk.document_id), hit.score)
+    gold = {name for name in documents if corpus.dataset_id(name) in question.relevant}
+    is_asked_again = question.is_answerable and gold
     return Searched(
         question,
         tuple(best.items())[:_RANKED_DOCUMENTS],
         sufficiency(evidence),
         evidence.timings_ms["total"],
+        evidence,
+        retriever.retrieve(question.text, Scope(), context=context, without=gold)
+        if is_asked_again
+        else None,
     )
 
 
@@ -248,6 +268,7 @@ class _Corpus:
     settings: BotSettings
     ids: Mapping[str, str] = field(default_factory=dict)
     failed: tuple[str, ...] = ()
+    calibration: Calibration | None = None  # of the home in use
 
     def dataset_id(self, document_id: str) -> str:
         return self.ids.get(document_id) or PurePosixPath(document_id).stem
@@ -260,7 +281,8 @@ async def _built(options: EvaluationOptions, settings: BotSettings) -> AsyncIter
         own = settings.model_copy(update={"home": home, "database_url": None, "chroma_url": None})
         source, ids = corpus_folder(options.dataset, Path(folder) / "corpus")
         failed = () if options.home else await _sync(source, own)
-        yield _Corpus(own, ids, failed)
+        fingerprint = load_embedder(settings.embedder).fingerprint
+        yield _Corpus(own, ids, failed, load_calibration(settings.home, fingerprint))
 
 
 async def _sync(source: Path, settings: BotSettings) -> tuple[str, ...]:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import numpy as np
+
+from knowledge.documents import Evidence
 from supportbot.dataset import LabelledQuestion
 
 _CURVE_POINTS = 20
 _TAG = "supportbot"
+_RESAMPLES = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +25,8 @@ class Searched:
     documents: tuple[tuple[str, float], ...]  # best first, with the score of the best chunk
     sufficiency: float
     milliseconds: float
+    evidence: Evidence = field(default_factory=lambda: Evidence("", ""))
+    without: Evidence | None = None  # what is found where its relevant documents are missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,33 @@ def auroc(positives: Sequence[float], negatives: Sequence[float]) -> float | Non
         return None
     wins = sum((p > n) + 0.5 * (p == n) for p in positives for n in negatives)
     return round(wins / (len(positives) * len(negatives)), 4)
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A figure, and between what it lies with 95 % confidence."""
+
+    value: float
+    low: float
+    high: float
+
+
+def auroc_interval(positives: Sequence[float], negatives: Sequence[float]) -> Interval | None:
+    """Return the AUROC with the 2.5th and 97.5th percentile of as many bootstrap samples.
+
+    Both sides are resampled, so that few negatives give a wide interval.
+    """
+    value = auroc(positives, negatives)
+    if value is None:
+        return None
+    above = np.sign(np.subtract.outer(np.array(positives), np.array(negatives))) / 2 + 0.5
+    random = np.random.default_rng(0)
+    drawn = [
+        above[np.ix_(random.integers(0, n, n), random.integers(0, m, m))].mean()
+        for n, m in [above.shape] * _RESAMPLES
+    ]
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    return Interval(value, round(float(low), 4), round(float(high), 4))
 
 
 def risk_coverage(

@@ -163,6 +163,21 @@ def test_the_evidence_says_what_each_arm_found(releases: Releases, retriever: Re
     assert set(evidence.timings_ms) == {"embed", "dense", "keywords", "total"}
 
 
+def test_documents_can_be_passed_over_as_if_they_were_not_there(
+    releases: Releases, retriever: Retriever
+) -> None:
+    releases.publish(PAGES)
+    query = "How do I reset my password?"
+    whole = retriever.retrieve(query, PUBLIC)
+    without = retriever.retrieve(query, PUBLIC, without={"password.md"})
+    releases.publish({name: text for name, text in PAGES.items() if name != "password.md"})
+    gone = retriever.retrieve(query, PUBLIC)
+    assert whole.chunks[0].document_id == "password.md"
+    assert [hit.chunk.id for hit in without.hits] == [hit.chunk.id for hit in gone.hits]
+    assert without.top_similarity == pytest.approx(gone.top_similarity)
+    assert without.keyword_coverage < whole.keyword_coverage
+
+
 def test_a_release_can_be_searched_before_it_is_current(releases: Releases) -> None:
     current = releases.publish(PAGES)
     new = releases.publish({"rates.md": "Interest rates rise."})
