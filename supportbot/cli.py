@@ -103,6 +103,7 @@ def _add_evaluate(commands: Commands) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
     parser.add_argument("--run", metavar="FILE", type=Path, help="write a TREC run")
     parser.add_argument("--answers", action="store_true", help="also ask the configured model")
+    parser.add_argument("--html", metavar="FILE", type=Path, help="write the report as a page")
     parser.add_argument(
         "--no-history", action="store_true", help="search follow-ups without what was asked before"
     )
@@ -244,8 +245,13 @@ async def _measure(options: argparse.Namespace) -> int:
         options.run,
         options.answers,
         history=not options.no_history,
+        html=options.html,
     )
     report = await evaluate(wanted, _settings(options))
+    if options.html:
+        from supportbot.evaluation_page import page
+
+        options.html.write_text(page(report), encoding="utf-8")
     print(json.dumps(report.to_json()) if options.json else report.render())
     return DONE
 

@@ -47,6 +47,7 @@ from supportbot.measures import (
     risk_coverage,
     trec_run,
 )
+from supportbot.refusal import RefusalReport, judge_refusal
 
 Ask = Callable[[Question], Awaitable[Answer]]
 
@@ -67,6 +68,7 @@ class EvaluationOptions:
         answers: also ask the configured model.
         home: a home that holds the corpus already; None: build it into a temporary one.
         history: search follow-ups together with what was asked before; False: each alone.
+        html: where the report is to be written as a page; it is seen beforehand that it can be.
     """
 
     dataset: Path
@@ -75,6 +77,7 @@ class EvaluationOptions:
     answers: bool = False
     home: Path | None = None
     history: bool = True
+    html: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,7 @@ class EvaluationReport:
     risk_coverage: tuple[RiskPoint, ...]
     retrieval_ms: Mapping[str, float]
     answers: AnswersReport | None = None
+    refusal: RefusalReport | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the public form."""
@@ -119,6 +123,7 @@ class EvaluationReport:
             "risk_coverage": [asdict(point) for point in self.risk_coverage],
             "retrieval_ms": dict(self.retrieval_ms),
             "answers": asdict(self.answers) if self.answers else None,
+            "refusal": self.refusal.to_json() if self.refusal else None,
         }
 
     def render(self) -> str:
@@ -133,6 +138,8 @@ class EvaluationReport:
         ]
         if self.auroc is not None:
             lines += [f"{'AUROC':<14}{self.auroc:.3f}", "", *_render_curve(self.risk_coverage)]
+        if self.refusal:
+            lines += ["", *self.refusal.render()]
         if self.answers:
             lines += ["", *_render_answers(self.answers)]
         return "\n".join(lines)
@@ -194,16 +201,18 @@ def _report(
         risk_coverage=risk_coverage(scores, others),
         retrieval_ms={"p50": percentile(times, 0.5), "p95": percentile(times, 0.95)},
         answers=answers,
+        refusal=judge_refusal(searched),
     )
 
 
 def _prepare(options: EvaluationOptions) -> list[LabelledQuestion]:
-    """Read the questions, and see that the run can be written before the work is done."""
-    try:
-        if options.run:
-            options.run.touch()
-    except OSError as error:
-        raise EvaluationFailed(f"the run cannot be written: {error}") from error
+    """Read the questions, and see that run and page can be written before the work is done."""
+    for name, path in (("run", options.run), ("page", options.html)):
+        try:
+            if path:
+                path.touch()
+        except OSError as error:
+            raise EvaluationFailed(f"the {name} cannot be written: {error}") from error
     questions = read_questions(options.dataset)
     if options.history:
         return questions
