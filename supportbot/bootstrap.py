@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from knowledge.disputes import Disputes
 from knowledge.embedder import Embedder, load_embedder
 from knowledge.errors import KnowledgeError, SettingsError
 from knowledge.releases import ReleaseStore
@@ -96,6 +97,7 @@ async def build_services(settings: BotSettings) -> AsyncIterator[Services]:
             settings=AnswererSettings(
                 settings.deadline_seconds, settings.caps, settings.answer_cache
             ),
+            disputes=Disputes(settings.home),
         )
         inbox = SqlInbox(database)
         yield Services(settings, database, threads, inbox, embedder, retriever, answerer, prices)

@@ -30,6 +30,28 @@ class Outcome(StrEnum):
     UNAVAILABLE = "unavailable"  # nothing could be done; an apology with a reference
 
 
+class Cause(StrEnum):
+    """Why there is no plain answer, where it was not the model that failed (`FailureKind`).
+
+    It is kept and logged, and never shown to the asker.
+    """
+
+    NONE = ""
+    NO_DOCUMENT = "no_document"  # what was found is too far from the question
+    OUT_OF_SCOPE = "out_of_scope"  # it is nowhere near: another matter is asked for
+    NOT_PERMITTED = "not_permitted"  # it is held for others; told to an operator only, afterwards
+    CONFLICT = "conflict"  # documents that the answer stands on say different things
+    UNCLEAR = "unclear"  # it cannot be told what is asked
+    DECLINED = "declined"  # the model found no answer in the passages
+    UNGROUNDED = "ungrounded"  # nothing that the model wrote was held by them
+    SMALL_TALK = "small_talk"
+    NO_KEY = "no_key"
+    BUDGET = "budget"
+    RETRIEVAL = "retrieval"
+    EMPTY_KNOWLEDGE_BASE = "empty_knowledge_base"
+    INTERNAL = "internal"
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """What somebody asked, and who may see what."""
@@ -119,7 +141,7 @@ class Answer:
     timings: Timings = Timings()
     id: str = field(default_factory=lambda: new_id("ans"))
     standalone: str = ""
-    cause: str = ""  # why it is no plain answer, for logs and reports: "no_key", "timeout" …
+    cause: str = Cause.NONE  # a `Cause` or a `FailureKind`, for logs and reports
     request_id: str = ""  # the provider's id of the request, for reports of bad answers
     trace: Trace | None = field(default=None, compare=False)  # how it came about; kept, never shown
 

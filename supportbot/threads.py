@@ -232,7 +232,7 @@ def _answer_row(question: Question, answer: Answer) -> dict[str, Any]:
         "id": answer.id,
         "turn_id": question.id,
         "outcome": str(answer.outcome),
-        "cause": answer.cause,
+        "cause": str(answer.cause),
         "text": answer.text,
         "html": answer.html,
         "model": answer.model,

@@ -10,10 +10,12 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
+from knowledge.disputes import Disputes
 from knowledge.documents import Evidence, Scope
 from knowledge.errors import KnowledgeError, ReleaseNotFound
 from knowledge.sufficiency import is_sufficient
 from supportbot.answering import followups, policy, prompts, quotes, repeats
+from supportbot.answering.disputed import opposing
 from supportbot.answering.draft import Draft, prepared
 from supportbot.answering.grounding import Passage
 from supportbot.answering.model import Finished, Model, ModelEvent, Retrying
@@ -24,6 +26,7 @@ from supportbot.conversation import (
     MAX_QUESTION_CHARACTERS,
     Answer,
     AnswerEvent,
+    Cause,
     Citation,
     Outcome,
     Question,
@@ -73,6 +76,7 @@ class Answerer:
         model: writes; None: answers are quotes.
         threads: remembers; while it fails, answers go out all the same.
         settings: deadline and budgets.
+        disputes: what is known to be said differently elsewhere; None: nothing.
     """
 
     def __init__(
@@ -82,11 +86,13 @@ class Answerer:
         model: Model | None,
         threads: Threads,
         settings: AnswererSettings,
+        disputes: Disputes | None = None,
     ) -> None:
         self._retriever = retriever
         self._model = model
         self._threads = threads
         self._settings = settings
+        self._disputes = disputes
         self._budget = Budget(settings.caps, threads)
 
     async def answer(self, question: Question) -> Answer:
@@ -108,11 +114,13 @@ class Answerer:
                 async for event in events:
                     if not isinstance(event, Text) or event.delta:
                         yield run.noted(event)
+            if note := await self._dispute(run):
+                yield run.noted(note)
         except (KnowledgeError, RetrievalFailed) as error:
             if apology := run.sorry(_cause(error), error):
                 yield apology
         except Exception as error:  # noqa: BLE001 - whatever fails, the asker gets one final answer
-            if apology := run.sorry("internal", error):
+            if apology := run.sorry(Cause.INTERNAL, error):
                 yield apology
         await self._record(run)
         yield run.final()
@@ -120,24 +128,24 @@ class Answerer:
     async def _tell(self, run: _Run) -> AsyncGenerator[AnswerEvent, None]:
         """Yield all events but the final one; how it ended is left in `run`."""
         if small_talk := _small_talk(run):
-            yield run.close(Outcome.CLARIFY, small_talk, cause="small_talk")
+            yield run.close(Outcome.CLARIFY, small_talk, cause=Cause.SMALL_TALK)
             return
         yield Status("searching")
         history = await self._history(run)
         run.standalone = followups.standalone(run.question.text, history)
         context = followups.context(history)
         evidence, passages = await self._retrieve(run, context)
-        run.release = evidence.release
+        run.release, run.evidence = evidence.release, evidence
         run.trace = run.trace.searched(evidence, context)
         if known := await self._known(run, evidence, history):
             yield run.repeat(known)
             return
         if not is_sufficient(evidence):
-            yield run.close(Outcome.NOT_FOUND, run.texts.not_found, cause="no_evidence")
+            yield run.close(Outcome.NOT_FOUND, run.texts.not_found, policy.why_not(evidence))
             return
         yield Status("reading", f"{len(passages)} passages")
         if self._model is None or await self._is_spent(run):
-            yield run.quote(evidence, "budget" if self._model else "no_key")
+            yield run.quote(evidence, Cause.BUDGET if self._model else Cause.NO_KEY)
             return
         yield Status("writing")
         request = prompts.messages(run.question.text, evidence.chunks, history)
@@ -222,6 +230,14 @@ class Answerer:
         run.retrieval_ms = run.elapsed_ms()
         return found
 
+    async def _dispute(self, run: _Run) -> Text | None:
+        """Return a note where the answer stands on what other passages found say differently."""
+        if self._disputes is None or run.evidence is None or not run.citations:
+            return None
+        found = await asyncio.to_thread(self._disputes.among, run.evidence.chunks)
+        against = opposing(run.citations, found)
+        return run.dispute(against) if against else None
+
     async def _is_spent(self, run: _Run) -> bool:
         """Tell whether a budget of the day that holds for the asker is used up."""
         return await self._budget.is_spent(run.question.workspace, run.at_most(STATE_SECONDS))
@@ -252,6 +268,7 @@ class _Run:
         self.texts: Texts = texts_for(self.question.text)
         self.trace = Trace(tuple(sorted(question.scope.audiences)))
         self.release: str | None = None
+        self.evidence: Evidence | None = None
         self.draft: Draft | None = None
         self.retrieval_ms: int | None = None
         self._first_text_ms: int | None = None
@@ -305,7 +322,8 @@ class _Run:
 
     def quote(self, evidence: Evidence, cause: str) -> Text:
         """End with quotes, and say why."""
-        why = {"no_key": self.texts.no_key, "budget": self.texts.budget}.get(cause, self.texts.down)
+        told = {str(Cause.NO_KEY): self.texts.no_key, str(Cause.BUDGET): self.texts.budget}
+        why = told.get(cause, self.texts.down)
         body, citations = quotes.quote(self.standalone, evidence.chunks)
         text = f"{self.texts.quoted.format(why=why)}\n\n{body}"
         return self.close(Outcome.QUOTED, text, cause, citations)
@@ -316,6 +334,19 @@ class _Run:
         self._ending = replace(self._ending, model=known.model, request_id=known.request_id)
         self.trace = replace(self.trace, copy_of=known.id)
         return event
+
+    @property
+    def citations(self) -> tuple[Citation, ...]:
+        """Return what the ending cites."""
+        return self._ending.citations
+
+    def dispute(self, against: Sequence[Citation]) -> Text:
+        """Say that other passages say something else, and cite them."""
+        cause = self._ending.cause or Cause.CONFLICT
+        citations = (*self.citations, *(one for one in against if one not in self.citations))
+        self._ending = replace(self._ending, citations=citations, cause=cause)
+        marks = " ".join(f"[{citation.number}]" for citation in against)
+        return Text(f"\n\n{self.texts.conflict.format(marks=marks)}")
 
     def close_draft(
         self,
@@ -331,9 +362,9 @@ class _Run:
             note = "" if is_whole else self._cut_note
             event = self.close(Outcome.ANSWERED, note, "" if is_whole else kind, draft.citations)
         elif draft.declined and finished:
-            event = self.close(Outcome.NOT_FOUND, self.texts.not_found, "declined")
+            event = self.close(Outcome.NOT_FOUND, self.texts.not_found, Cause.DECLINED)
         elif is_whole:
-            event = self.close(Outcome.NOT_FOUND, self.texts.not_found, "ungrounded")
+            event = self.close(Outcome.NOT_FOUND, self.texts.not_found, Cause.UNGROUNDED)
         else:
             event = self.quote(evidence, kind)
         if finished:
@@ -347,7 +378,7 @@ class _Run:
 
     def sorry(self, cause: str, error: Exception) -> Text | None:
         """End with an apology and a reference or, after shown text, with a note."""
-        is_ours = cause == "internal"
+        is_ours = cause == Cause.INTERNAL
         level = logging.ERROR if is_ours else logging.WARNING
         reason = {**self.tags, "failure": str(error)}
         _log.log(level, "no whole answer: %s", cause, extra=reason, exc_info=is_ours and error)
@@ -379,8 +410,8 @@ def _small_talk(run: _Run) -> str:
     return run.texts.thanks if policy.is_thanks(run.question.text) else ""
 
 
-def _cause(error: Exception) -> str:
-    return "empty_knowledge_base" if isinstance(error, ReleaseNotFound) else "retrieval"
+def _cause(error: Exception) -> Cause:
+    return Cause.EMPTY_KNOWLEDGE_BASE if isinstance(error, ReleaseNotFound) else Cause.RETRIEVAL
 
 
 def _note_retry(run: _Run, event: Discard | Retrying) -> None:

@@ -17,6 +17,7 @@ class Texts:
     down: str
     unavailable: str  # {reference}
     cut: str
+    conflict: str  # {marks}
     greeting: str
     thanks: str
 
@@ -33,6 +34,8 @@ TEXTS = {
         "Sorry, I cannot look this up right now. Please try again in a few minutes, or ask a "
         "person of our team and mention the reference {reference}.",
         "The answer was cut off here and is not complete. Please ask again for the rest.",
+        "Our documents disagree on this: see also {marks}. Please ask a person of our "
+        "team which holds.",
         "Hello! What would you like to know?",
         "You are welcome! Is there anything else you would like to know?",
     ),
@@ -47,6 +50,8 @@ TEXTS = {
         "Entschuldigung, ich kann das gerade nicht nachschlagen. Bitte versuchen Sie es in einigen "
         "Minuten erneut oder nennen Sie unserem Team die Referenz {reference}.",
         "Die Antwort wurde hier abgeschnitten und ist unvollständig. Bitte fragen Sie noch einmal.",
+        "Unsere Dokumente widersprechen sich hier: siehe auch {marks}. Bitte fragen Sie "
+        "jemanden aus unserem Team, was gilt.",
         "Hallo! Was möchten Sie wissen?",
         "Gern geschehen! Möchten Sie noch etwas wissen?",
     ),
@@ -61,6 +66,8 @@ TEXTS = {
         "Désolé, je ne peux pas faire cette recherche pour le moment. Réessayez dans quelques "
         "minutes, ou indiquez la référence {reference} à notre équipe.",
         "La réponse a été coupée ici et n'est pas complète. Merci de reposer la question.",
+        "Nos documents se contredisent sur ce point : voir aussi {marks}. Merci de "
+        "demander à une personne de notre équipe ce qui est valable.",
         "Bonjour ! Que souhaitez-vous savoir ?",
         "Je vous en prie ! Souhaitez-vous savoir autre chose ?",
     ),
@@ -75,6 +82,8 @@ TEXTS = {
         "Lo siento, ahora mismo no puedo consultarlo. Inténtelo de nuevo en unos minutos o indique "
         "la referencia {reference} a nuestro equipo.",
         "La respuesta se cortó aquí y no está completa. Vuelva a preguntar, por favor.",
+        "Nuestros documentos se contradicen en esto: vea también {marks}. Pregunte a una "
+        "persona de nuestro equipo qué es lo válido.",
         "¡Hola! ¿Qué le gustaría saber?",
         "¡De nada! ¿Le gustaría saber algo más?",
     ),
@@ -89,6 +98,8 @@ TEXTS = {
         "Mi dispiace, al momento non posso cercarlo. Riprovi tra qualche minuto o indichi al "
         "nostro team il riferimento {reference}.",
         "La risposta è stata interrotta qui e non è completa. Ripeta la domanda, per favore.",
+        "I nostri documenti si contraddicono su questo punto: veda anche {marks}. Chieda "
+        "a una persona del nostro team che cosa vale.",
         "Ciao! Che cosa desidera sapere?",
         "Prego! Desidera sapere altro?",
     ),
@@ -103,6 +114,8 @@ TEXTS = {
         "Desculpe, neste momento não posso consultar isto. Tente de novo dentro de alguns minutos "
         "ou indique a referência {reference} à nossa equipa.",
         "A resposta foi cortada aqui e não está completa. Pergunte de novo, por favor.",
+        "Os nossos documentos contradizem-se neste ponto: veja também {marks}. Pergunte "
+        "a uma pessoa da nossa equipa o que é válido.",
         "Olá! O que gostaria de saber?",
         "De nada! Gostaria de saber mais alguma coisa?",
     ),
@@ -117,6 +130,8 @@ TEXTS = {
         "Sorry, ik kan dit nu niet opzoeken. Probeer het over enkele minuten opnieuw of geef ons "
         "team de referentie {reference}.",
         "Het antwoord is hier afgebroken en niet volledig. Stel de vraag alstublieft opnieuw.",
+        "Onze documenten spreken elkaar hier tegen: zie ook {marks}. Vraag iemand van "
+        "ons team wat geldt.",
         "Hallo! Wat wilt u weten?",
         "Graag gedaan! Wilt u nog iets weten?",
     ),
@@ -128,6 +143,7 @@ TEXTS = {
         "语言模型暂不可用",
         "抱歉，我现在无法查询。请几分钟后再试，或联系我们的工作人员并提供编号 {reference}。",
         "答案在此处中断，并不完整。请再问一次。",
+        "我们的文档在这一点上说法不一，另见 {marks}。请向我们的工作人员确认以哪一个为准。",
         "您好！您想了解什么？",
         "不客气！您还想了解什么？",
     ),
@@ -142,6 +158,8 @@ TEXTS = {
         "申し訳ありません。現在お調べできません。数分後にもう一度お試しいただくか、"
         "参照番号 {reference} を添えて担当者にお問い合わせください。",
         "回答はここで途切れており、完全ではありません。もう一度お尋ねください。",
+        "この点についてドキュメントの記述が一致していません。{marks} もご覧ください。"
+        "どちらが正しいかは担当者にお尋ねください。",
         "こんにちは！何をお知りになりたいですか？",
         "どういたしまして！ほかに知りたいことはありますか？",
     ),

@@ -131,6 +131,10 @@ QUESTIONS = [
     ("How do I make sure that a sync does not break known answers?", "golden-questions"),
     ("What does must_not_say mean?", "golden-questions"),
     ("Two of our pages say different prices, does it notice?", "contradictions-and-copies"),
+    (
+        "What is a customer told when two articles contradict each other?",
+        "contradictions-and-copies",
+    ),
     ("How do I find broken links between my articles?", "contradictions-and-copies"),
     ("Can phone numbers be removed from documents?", "privacy-and-hidden-text"),
     ("What happens with an API key in a document?", "privacy-and-hidden-text"),

@@ -121,7 +121,8 @@ async def test_without_evidence_no_model_is_asked() -> None:
     model = FakeModel(says(GROUNDED))
     retriever = FakeRetriever(*CHUNKS, similarity=0.05)
     answer = await final(answerer(model, retriever), question("Wer wird Weltmeister im Fußball?"))
-    assert (answer.outcome, answer.text) == (Outcome.NOT_FOUND, TEXTS["de"].not_found)
+    assert (answer.outcome, answer.cause) == (Outcome.NOT_FOUND, "out_of_scope")
+    assert answer.text == TEXTS["de"].not_found
     assert model.requests == []
 
 
