@@ -3,6 +3,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from supportbot.evaluation import EvaluationOptions, evaluate
 from tests.servers.model import ScriptedModel
 from tests.servers.tiny_model import save_tiny_model
 
+ROOT = Path(__file__).parents[2]
 PAGES = {
     "password": "# Passwords\n\nReset your password on the account page.",
     "refund": "# Refunds\n\nRefunds take five days.",
@@ -66,6 +69,8 @@ async def test_a_dataset_is_built_aside_and_measured(
     assert set(figures["retrieval_ms"]) == {"p50", "p95"}
     assert figures["risk_coverage"][-1]["coverage"] == 1.0
     assert figures["answers"] is None
+    assert set(figures["refusal"]["tried"]) == {"answerable", "deleted", "unanswerable"}
+    assert figures["refusal"]["AUROC"]["deleted"]["value"] == 1.0, "its page gone, less is found"
     firsts = [line.split() for line in run.read_text().splitlines() if line.split()[3] == "1"]
     assert [(line[0], line[2]) for line in firsts] == [
         ("q1", "password"),
@@ -189,6 +194,21 @@ async def test_a_run_that_cannot_be_written_is_told_before_the_work(
 ) -> None:
     with pytest.raises(EvaluationFailed, match="cannot be written"):
         await evaluate(EvaluationOptions(dataset, run=tmp_path / "no" / "run.txt"), settings)
+    with pytest.raises(EvaluationFailed, match="page cannot be written"):
+        await evaluate(EvaluationOptions(dataset, html=tmp_path / "no" / "page.html"), settings)
+
+
+def test_the_command_writes_the_page(dataset: Path, model: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    embedder = {**os.environ, "SUPPORTBOT_EMBEDDER": str(model), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "supportbot.cli", "evaluate", str(dataset), "--json"]
+    home = ["--home", str(tmp_path / "in-use"), "--html", str(page)]
+    done = subprocess.run(
+        [*command, *home], env=embedder, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["dataset"] == "dataset"
+    assert "<svg" in page.read_text()
 
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="children are read from /proc")
