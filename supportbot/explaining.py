@@ -19,9 +19,10 @@ from knowledge.redaction import redact
 from knowledge.releases import KEPT_RELEASES, ReleaseStore
 from knowledge.reranker import load_reranker
 from knowledge.retriever import Retriever
-from knowledge.sufficiency import SUFFICIENT, is_sufficient
+from knowledge.sufficiency import is_sufficient, load_calibration
 from supportbot.answering.answerer import PASSAGES
-from supportbot.conversation import Outcome
+from supportbot.answering.policy import everything
+from supportbot.conversation import Cause, Outcome
 from supportbot.database import Database
 from supportbot.errors import SupportbotError
 from supportbot.threads import KeptAnswer, SqlThreads
@@ -63,6 +64,11 @@ class Explanation:
     kept: KeptAnswer
     replay: Replay
 
+    @property
+    def cause(self) -> str:
+        """Return why it is no plain answer; other than the asker, an operator may know all."""
+        return Cause.NOT_PERMITTED if self.replay.not_permitted else self.kept.answer.cause
+
     def to_json(self) -> dict[str, Any]:
         """Return all of it; it holds the conversation's words."""
         answer = self.kept.answer
@@ -70,6 +76,7 @@ class Explanation:
         replay["places"] = dict(self.replay.places)
         return {
             **bundle(self.kept),
+            "cause": self.cause,
             "conversation_id": answer.conversation_id,
             "question": answer.question,
             "standalone": answer.standalone,
@@ -90,7 +97,7 @@ class Explanation:
             "answer": f"{answer.id}, {kept.answered_at:%Y-%m-%d %H:%M:%S} UTC, by {kept.door}",
             "question": answer.question,
             **({"made whole": whole} if whole and whole != answer.question else {}),
-            "outcome": f"{answer.outcome}{f' ({answer.cause})' if answer.cause else ''}",
+            "outcome": f"{answer.outcome}{f' ({self.cause})' if self.cause else ''}",
             "release": answer.release or "none",
             "audiences": ", ".join(trace.audiences) or "unknown",
             "evidence": _evidence(kept),
@@ -194,6 +201,7 @@ def bundle(kept: KeptAnswer) -> dict[str, Any]:
         "outcome": str(answer.outcome),
         "cause": answer.cause,
         "sufficiency": trace.sufficiency,
+        "threshold": trace.threshold,
         "top_similarity": trace.top_similarity,
         "keyword_coverage": trace.keyword_coverage,
         "passages": passages,
@@ -231,7 +239,9 @@ def _replayed(kept: KeptAnswer, settings: BotSettings) -> Replay:
     try:
         with closing(ReleaseStore(settings.home, settings.chroma_address)) as store:
             embedder, reranker = load_embedder(settings.embedder), load_reranker(settings.reranker)
-            with closing(Retriever(store, embedder, reranker, release_id=release)) as retriever:
+            fit = load_calibration(settings.home, embedder.fingerprint)
+            replayed = Retriever(store, embedder, reranker, release_id=release, calibration=fit)
+            with closing(replayed) as retriever:
                 return _compared(kept, retriever, store)
     except ReleaseNotFound:
         return Replay(f"release {release} is gone; the last {KEPT_RELEASES} are kept")
@@ -271,9 +281,8 @@ def _not_permitted(kept: KeptAnswer, retriever: Retriever, store: ReleaseStore) 
     if answer.outcome is not Outcome.NOT_FOUND or answer.release is None:
         return ()
     documents = store.get(answer.release).documents
-    everybody = Scope(frozenset().union(*(one.audiences for one in documents.values())))
-    evidence = _search(kept, retriever, everybody)
-    if not is_sufficient(evidence):
+    evidence = _search(kept, retriever, everything(documents.values()))
+    if not is_sufficient(evidence) or own.allows(evidence.chunks[0].audiences):
         return ()
     hidden = (chunk for chunk in evidence.chunks if not own.allows(chunk.audiences))
     names = (f"{one.document_id} (for {', '.join(sorted(one.audiences))})" for one in hidden)
@@ -288,9 +297,9 @@ def _evidence(kept: KeptAnswer) -> str:
     trace = kept.trace
     if trace.sufficiency is None:
         return "nothing was searched"
-    verdict = "enough" if trace.passages and trace.sufficiency >= SUFFICIENT else "not enough"
+    verdict = "enough" if trace.passages and trace.sufficiency >= trace.threshold else "not enough"
     return (
-        f"{trace.sufficiency:.3f} of {SUFFICIENT} needed: {verdict} (highest similarity "
+        f"{trace.sufficiency:.3f} of {trace.threshold:.3f} needed: {verdict} (highest similarity "
         f"{trace.top_similarity:.3f}, terms covered {trace.keyword_coverage:.0%})"
     )
 

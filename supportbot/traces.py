@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from knowledge.documents import Evidence, Hit, content_hash
-from knowledge.sufficiency import sufficiency
+from knowledge.sufficiency import sufficiency, threshold
 
 if TYPE_CHECKING:
     from supportbot.answering.model import Message
@@ -55,6 +55,7 @@ class Trace:
     context_hash: str = ""  # of the earlier question that was searched along; "": there was none
     passages: tuple[FoundPassage, ...] = ()
     sufficiency: float | None = None  # None: nothing was searched
+    threshold: float = 0.0  # from which sufficiency on an answer was tried
     top_similarity: float = 0.0
     keyword_coverage: float = 0.0
     search_ms: Mapping[str, float] = field(default_factory=dict)  # by stage
@@ -71,6 +72,7 @@ class Trace:
             context_hash=content_hash(context) if context else "",
             passages=tuple(FoundPassage.of(hit) for hit in evidence.hits),
             sufficiency=round(sufficiency(evidence), _DIGITS),
+            threshold=round(threshold(evidence), _DIGITS),
             top_similarity=round(evidence.top_similarity, _DIGITS),
             keyword_coverage=round(evidence.keyword_coverage, _DIGITS),
             search_ms={name: round(ms, 3) for name, ms in evidence.timings_ms.items()},

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from knowledge.documents import STAFF, Document, Evidence, Scope
-from knowledge.sufficiency import is_far_off, is_sufficient
+from knowledge.sufficiency import is_far_off
 from supportbot.conversation import Cause
 
 _GREETING = re.compile(
@@ -44,24 +44,3 @@ def why_not(evidence: Evidence) -> Cause:
 def everything(documents: Iterable[Document]) -> Scope:
     """Return the scope of an operator, who may see all of these documents."""
     return Scope(frozenset({STAFF}).union(*(document.audiences for document in documents)))
-
-
-def why_not_for_operator(cause: str, shown: Evidence, held: Evidence) -> str:
-    """Return why there was no answer, for whoever may know that a forbidden one exists.
-
-    Never for the asker, nor in the time that they wait.
-
-    Args:
-        cause: of the answer.
-        shown: what was found within the asker's scope.
-        held: what is found for the same question in the same release within `everything`.
-    """
-    if cause not in _NOTHING_FOUND or not is_sufficient(held):
-        return cause
-    is_forbidden = held.chunks[0].id not in {chunk.id for chunk in shown.chunks}
-    return Cause.NOT_PERMITTED if is_forbidden else cause
-
-
-_NOTHING_FOUND = frozenset(
-    {Cause.NO_DOCUMENT, Cause.OUT_OF_SCOPE, Cause.DECLINED, Cause.UNGROUNDED}
-)

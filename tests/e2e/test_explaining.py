@@ -133,6 +133,7 @@ def test_the_operator_learns_what_the_asker_may_not_see(
     assert answer["outcome"] == "not_found"
     assert "warehouse.md" not in json.dumps(answer)
     found = explained(supportbot, answer["id"])
+    assert found["cause"] == "not_permitted"
     assert found["replay"]["not_permitted"] == ["warehouse.md (for staff)"]
     assert "warehouse.md (for staff)" in supportbot("explain", answer["id"]).stdout
 
