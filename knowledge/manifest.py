@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,8 @@ from knowledge.errors import StoreDamaged
 
 # 3: its documents have no notes; 2: nor `valid_until` and the like; 1: it has no `unreached`
 VERSION = 4
+# What stands around the release: its bytes are what the checksum is of.
+_BEFORE, _AFTER, _VERSION = '{"release": ', ', "sha256": "', '", "version": '
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +46,8 @@ class Release:
 
 def to_json(release: Release) -> str:
     """Return the manifest as JSON with sorted keys and a checksum of its own."""
-    body = asdict(release)
-    body["created_at"] = release.created_at.isoformat()
-    for document in body["documents"].values():
-        document["audiences"] = sorted(document["audiences"])
-    return json.dumps(
-        {"version": VERSION, "sha256": _digest(body), "release": body}, sort_keys=True
-    )
+    body = json.dumps(release, sort_keys=True, default=_plain)
+    return f"{_BEFORE}{body}{_AFTER}{content_hash(body)}{_VERSION}{VERSION}}}"
 
 
 def from_json(text: str, where: str) -> Release:
@@ -64,16 +61,15 @@ def from_json(text: str, where: str) -> Release:
         StoreDamaged: it is cut or changed, or of a newer version than this one.
     """
     try:
-        content = json.loads(text)
-        version, body = content["version"], content["release"]
+        body, digest, version = _parts(text)
         if version > VERSION:
             raise StoreDamaged(
                 f"{where} was written by a newer version of supportbot (manifest {version}, known"
                 f" is {VERSION}); update supportbot"
             )
-        if content["sha256"] != _digest(body):
+        if digest != content_hash(body):
             raise ValueError("its checksum does not fit")
-        return _release(body)
+        return _release(json.loads(body))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise StoreDamaged(
             f"{where} is damaged ({error!r}); roll back to another release, or run"
@@ -82,7 +78,7 @@ def from_json(text: str, where: str) -> Release:
 
 
 def _release(body: dict[str, Any]) -> Release:
-    documents = {id_: _document(fields) for id_, fields in body["documents"].items()}
+    documents = {id_: _document(row) for id_, row in body["documents"].items()}
     changed = {
         "created_at": datetime.fromisoformat(body["created_at"]),
         "sources": tuple(body["sources"]),
@@ -92,15 +88,27 @@ def _release(body: dict[str, Any]) -> Release:
     return Release(**{**body, **changed})
 
 
-def _document(fields: dict[str, Any]) -> Document:
+def _document(row: dict[str, Any]) -> Document:
     changed = {
-        "audiences": frozenset(fields["audiences"]),
-        "chunk_ids": tuple(fields["chunk_ids"]),
-        "tags": tuple(fields.get("tags", ())),
-        "notes": tuple(Note(**note) for note in fields.get("notes", ())),
+        "audiences": frozenset(row["audiences"]),
+        "chunk_ids": tuple(row["chunk_ids"]),
+        "tags": tuple(row.get("tags", ())),
+        "notes": tuple(Note(**note) for note in row.get("notes", ())),
     }
-    return Document(**{**fields, **changed})
+    return Document(**{**row, **changed})
 
 
-def _digest(body: dict[str, Any]) -> str:
-    return content_hash(json.dumps(body, sort_keys=True))
+def _parts(text: str) -> tuple[str, str, int]:
+    """Return the release as it is written, its checksum, and the version of the manifest."""
+    end = text.rindex(_AFTER)
+    digest, _, version = text[end + len(_AFTER) :].partition(_VERSION)
+    return text[len(_BEFORE) : end], digest, int(version.removesuffix("}"))
+
+
+def _plain(value: Any) -> Any:
+    """Return what JSON can hold of a value that it cannot."""
+    if isinstance(value, frozenset):
+        return sorted(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return {field.name: getattr(value, field.name) for field in fields(value)}

@@ -607,7 +607,7 @@ def test_a_manifest_without_a_list_of_unreached_passages_is_read(
     body = json.loads(path.read_text())["release"]
     del body["unreached"]
     digest = content_hash(json.dumps(body, sort_keys=True))
-    path.write_text(json.dumps({"version": 1, "sha256": digest, "release": body}))
+    path.write_text(json.dumps({"release": body, "sha256": digest, "version": 1}, sort_keys=True))
     assert ReleaseStore(store._home).current() == release
 
 
