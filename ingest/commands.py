@@ -363,7 +363,7 @@ def _status_json(
         "embedder": current.embedder if current else None,
         "chunker": current.chunker if current else None,
         "sources": list(current.sources) if current else [],
-        "releases": len(store.releases()),
+        "releases": len(store.ids()),
         "home": str(settings.home),
         "disk_bytes": sum(path.stat().st_size for path in files),
         "failures": [failure_json(failure) for failure in store.failures()],

@@ -31,7 +31,7 @@ CREATE TABLE IF NOT EXISTS embeddings (
     vector BLOB NOT NULL,
     used_on INTEGER NOT NULL,
     PRIMARY KEY (fingerprint, text_hash)
-) WITHOUT ROWID
+)
 """
 
 

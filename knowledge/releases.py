@@ -21,6 +21,7 @@ from types import TracebackType
 from knowledge import failures as failing
 from knowledge.building import ReleaseBuilder, check, check_vectors, disagreement, sample
 from knowledge.cache import CachedEmbedder, EmbeddingCache, known_texts
+from knowledge.documents import content_hash
 from knowledge.embedder import Embedder
 from knowledge.errors import ReleaseNotFound, StoreBusy, StoreDamaged
 from knowledge.failures import Failure
@@ -87,6 +88,7 @@ class ReleaseStore:
             ServerShelf(home, chroma_url, silence) if chroma_url else LocalShelf(home)
         )
         self._loaded: Release | None = None
+        self._read: tuple[str, Release] | None = None  # the last manifest, by the hash of its text
         self._readers: Counter[str] = Counter()
         self._counting = threading.Lock()
         self._is_locked = False
@@ -121,6 +123,10 @@ class ReleaseStore:
             ) from None
         return loaded
 
+    def ids(self) -> set[str]:
+        """Return the ids of all releases, and read none."""
+        return set(self._shelf.ids())
+
     def releases(self) -> list[Release]:
         """Return all whole releases, newest first; one that is damaged is logged and left out."""
         found = []
@@ -140,7 +146,11 @@ class ReleaseStore:
             ReleaseNotFound: there is none of this id.
             StoreDamaged: its manifest is unreadable.
         """
-        return from_json(*self._shelf.manifest(release_id))
+        text, where = self._shelf.manifest(release_id)
+        digest, read = content_hash(text), self._read
+        if read is None or read[0] != digest:
+            self._read = read = digest, from_json(text, where)
+        return read[1]
 
     def open(self, release_id: str | None = None) -> OpenRelease:
         """Open a release for reading; None: the one in force.
