@@ -214,7 +214,7 @@ class Gate:
 
     def forget_removed(self) -> None:
         """Forget what releases answered that are gone; what cannot be removed now goes later."""
-        kept = {release.id for release in self._store.releases()}
+        kept = self._store.ids()
         for path in _record_path(self._home, "*").parent.glob("*.json"):
             if path.stem not in kept:
                 with suppress(OSError):

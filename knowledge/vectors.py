@@ -20,6 +20,7 @@ import sqlite3
 import tempfile
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from itertools import islice
 from pathlib import Path
@@ -190,13 +191,16 @@ class ChromaVectors:
 
         Found means among the best five, or five others are as near as the text itself would be.
         """
-        missed: list[str] = []
-        for batch in _batches(chunk_ids):
-            own = self.vectors(batch)
-            missed += [chunk_id for chunk_id in batch if chunk_id not in own]
-            missed += self._not_nearest(own)
         beside = {chunk.id for chunk in self._beside}
-        return [chunk_id for chunk_id in missed if chunk_id not in beside]
+        # A call searches with one vector after the other, so that it needs one processor.
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            found = pool.map(self._unreachable, _batches(chunk_ids))
+            return [chunk_id for missed in found for chunk_id in missed if chunk_id not in beside]
+
+    def _unreachable(self, chunk_ids: Sequence[str]) -> list[str]:
+        own = self.vectors(chunk_ids)
+        lost = [chunk_id for chunk_id in chunk_ids if chunk_id not in own]
+        return lost + self._not_nearest(own)
 
     def _not_nearest(self, own: dict[str, NDArray[np.float32]]) -> list[str]:
         if not own:

@@ -11,13 +11,15 @@ import logging
 import sqlite3
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ingest.findings.links import dead_links
 from ingest.findings.marks import MarkBook, Marks, seen_hash
@@ -35,6 +37,7 @@ log = logging.getLogger(__name__)
 SECONDS = 120.0  # after which it ends with what it has
 _FILE = "findings.json"
 _MOST = 1_000  # kept of each kind
+_NAMED = 100  # passages of those that are copies of one another
 _COPY = 0.65  # share of three-word runs in common
 _SAME_CLAIM = 0.5  # estimated; what comes through is looked at exactly
 _SAME_STEMS = 0.7
@@ -43,6 +46,8 @@ _BY_WORDS = 3  # places among which the keyword search alone suffices
 _AGAIN = 5  # documents that were not found and are looked for again
 _HEADINGS = 3  # headings a document is looked for by
 _BATCH = 500
+
+Pairs = NDArray[np.int64]  # shape (pairs, 2), the lower place first
 
 
 @dataclass(slots=True)
@@ -144,9 +149,10 @@ class _Look:
         is_complete = self._look_at_new()
         marks = list(self._book.all())
         near = _near(marks, self._of)
-        pairs = list(_contradicting(marks, self._of, near))[:_MOST]
+        pairs = list(islice(_contradicting(marks, self._of, near), _MOST))
         apart = {(a, b) for a, _, b, _ in pairs}
-        groups = [g for g in _groups(marks, near - apart) if len(g) > 1][:_MOST]
+        copied = (pair for pair in _rows(near) if pair not in apart)
+        groups = [group[:_NAMED] for group in islice(_groups(marks, copied), _MOST)]
         ids = {marks[at].chunk_id for a, _, b, _ in pairs for at in (a, b)}
         chunks = self._opened.vectors.get(sorted(ids | {id_ for group in groups for id_ in group}))
         return Findings(
@@ -179,16 +185,28 @@ class _Look:
         return [{"document": id_, "target": target} for id_, target in dead][:_MOST]
 
 
-def _near(marks: Sequence[Marks], of: Mapping[str, str]) -> set[tuple[int, int]]:
-    """Return the places of passages of two documents that share a text, in pairs."""
-    owners = _owners([one.words for one in marks])
-    pairs = alike(_table([one.words for one in marks]), _COPY).tolist()
-    owned = ((owners[one], owners[other]) for one, other in pairs)
-    return {(a, b) for a, b in owned if of[marks[a].chunk_id] != of[marks[b].chunk_id]}
+def _near(marks: Sequence[Marks], of: Mapping[str, str]) -> Pairs:
+    """Return the places of passages of two documents that share a text, in pairs, each once."""
+    pairs = alike(_table([one.words for one in marks]), _COPY)
+    owned = _owners([one.words for one in marks])[pairs]
+    return np.unique(owned[_are_of_two(owned, marks, of)], axis=0)
+
+
+def _are_of_two(pairs: Pairs, marks: Sequence[Marks], of: Mapping[str, str]) -> NDArray[np.bool_]:
+    """Tell of each pair of passages whether they are of two documents."""
+    numbers: dict[str, int] = {}
+    owners = np.array([numbers.setdefault(of[one.chunk_id], len(numbers)) for one in marks], int)
+    return np.asarray(owners[pairs[:, 0]] != owners[pairs[:, 1]])
+
+
+def _rows(pairs: Pairs) -> Iterator[tuple[int, int]]:
+    """Yield pairs one by one; as Python's numbers, all at once would take tenfold memory."""
+    for at in range(0, len(pairs), _BATCH):
+        yield from ((one, other) for one, other in pairs[at : at + _BATCH].tolist())
 
 
 def _groups(marks: Sequence[Marks], pairs: Iterable[tuple[int, int]]) -> Iterator[list[str]]:
-    """Yield the ids of the passages that pairs lead from one to the other."""
+    """Yield the ids of passages that pairs lead from one to the other, of two and more."""
     above = list(range(len(marks)))
 
     def top(at: int) -> int:
@@ -197,31 +215,34 @@ def _groups(marks: Sequence[Marks], pairs: Iterable[tuple[int, int]]) -> Iterato
             at = above[at]
         return at
 
-    for one, other in sorted(pairs):
+    for one, other in pairs:
         above[top(other)] = top(one)
     groups: dict[int, list[str]] = defaultdict(list)
     for at, mark in enumerate(marks):
         groups[top(at)].append(mark.chunk_id)
-    yield from groups.values()
+    yield from (group for group in groups.values() if len(group) > 1)
 
 
 def _contradicting(
-    marks: Sequence[Marks], of: Mapping[str, str], near: Collection[tuple[int, int]]
+    marks: Sequence[Marks], of: Mapping[str, str], near: Pairs
 ) -> Iterator[tuple[int, Claim, int, Claim]]:
     """Yield the places of passages of two documents that disagree, each with what it says."""
     owners = _owners([one.claims for one in marks])
-    starts = {at: first for first, at in reversed(list(enumerate(owners)))}
-    table = _table([one.claims for one in marks])
+    pairs = alike(_table([one.claims for one in marks]), _SAME_CLAIM)
+    pairs = pairs[_are_of_two(owners[pairs], marks, of)]
+    count = len(marks)
+    is_near = np.isin(owners[pairs] @ (count, 1), near @ (count, 1))
+    starts = np.searchsorted(owners, owners)
     seen: set[tuple[int, int]] = set()
-    for one, other in alike(table, _SAME_CLAIM).tolist():
-        a, b = owners[one], owners[other]
-        if of[marks[a].chunk_id] == of[marks[b].chunk_id] or (a, b) in seen:
+    for (one, other), share_text in zip(_rows(pairs), is_near, strict=True):
+        a, b = int(owners[one]), int(owners[other])
+        if (a, b) in seen:
             continue
         here, context, _ = marks[a].parsed()
         there, other_context, _ = marks[b].parsed()
-        if (a, b) in near:
+        if share_text:
             other_context = context  # what they share says what they are about
-        left, right = here[one - starts[a]], there[other - starts[b]]
+        left, right = here[one - starts[one]], there[other - starts[other]]
         if disagree(left, right) and is_same_subject(left, right, context, other_context):
             seen.add((a, b))
             yield a, left, b, right
@@ -248,9 +269,10 @@ def is_same_subject(
     return common > 0 if len(shared) >= 4 else 2 * common >= len(context | other_context)
 
 
-def _owners(signatures: Sequence[bytes]) -> list[int]:
+def _owners(signatures: Sequence[bytes]) -> NDArray[np.int64]:
     """Return the place of the passage of each signature."""
-    return [at for at, some in enumerate(signatures) for _ in range(len(some) // (4 * SIZE))]
+    counts = [len(some) // (4 * SIZE) for some in signatures]
+    return np.repeat(np.arange(len(signatures)), counts)
 
 
 def _table(signatures: Sequence[bytes]) -> Any:

@@ -59,17 +59,16 @@ def alike(table: NDArray[np.uint32], least: float) -> NDArray[np.int64]:
     """
     if len(table) < 2:
         return np.empty((0, 2), dtype=np.int64)
-    wide = table.astype(np.uint64)
-    bands = [wide[:, at : at + ROWS] for at in range(0, SIZE, ROWS)]
-    pairs = np.unique(np.concatenate([_same(_numbers(band)) for band in bands]), axis=0)
-    kept = [
-        part[np.mean(table[part[:, 0]] == table[part[:, 1]], axis=1) >= least]
-        for part in np.array_split(pairs, len(pairs) // _AT_ONCE + 1)
-    ]
+    bands = (table[:, at : at + ROWS] for at in range(0, SIZE, ROWS))
+    numbers = np.unique(np.concatenate([_same(_numbers(band)) for band in bands]))
+    kept = []
+    for some in np.array_split(numbers, len(numbers) // _AT_ONCE + 1):
+        part = np.stack(np.divmod(some, len(table)), axis=1)
+        kept.append(part[np.mean(table[part[:, 0]] == table[part[:, 1]], axis=1) >= least])
     return np.concatenate(kept)
 
 
-def _numbers(band: Hashes) -> Hashes:
+def _numbers(band: Signature) -> Hashes:
     """Return one number for each row."""
     combined = np.zeros(len(band), dtype=np.uint64)
     for column in band.T:
@@ -78,11 +77,11 @@ def _numbers(band: Hashes) -> Hashes:
 
 
 def _same(numbers: Hashes) -> NDArray[np.int64]:
-    """Return the places of equal numbers as pairs."""
+    """Return the places of equal numbers as pairs, each as one number: lower * count + higher."""
     order = np.argsort(numbers, kind="stable")
     ranked = numbers[order]
     found = []
     for step in range(1, _NEIGHBOURS + 1):
         at = np.flatnonzero(ranked[step:] == ranked[:-step])
-        found.append(np.sort(np.stack([order[at], order[at + step]], axis=1), axis=1))
+        found.append(order[at] * len(numbers) + order[at + step])  # the order is stable
     return np.concatenate(found)
