@@ -41,6 +41,7 @@ _NEIGHBOURS = 32
 _DATABASE = "chroma.sqlite3"
 _SEAL = "seal.json"
 _BATCH = 1000  # records a call: Chroma takes 5,461 in a write, its server 40 MiB in a request
+_AT_ONCE = 4  # batches that are looked for; a server may have fewer processors than this machine
 _NEAREST = 5
 _SAME = 1e-3  # cosine distance under which two vectors are one text's
 _SEALING = """
@@ -193,7 +194,7 @@ class ChromaVectors:
         """
         beside = {chunk.id for chunk in self._beside}
         # A call searches with one vector after the other, so that it needs one processor.
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with ThreadPoolExecutor(min(_AT_ONCE, os.cpu_count() or 1)) as pool:
             found = pool.map(self._unreachable, _batches(chunk_ids))
             return [chunk_id for missed in found for chunk_id in missed if chunk_id not in beside]
 

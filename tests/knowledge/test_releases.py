@@ -22,7 +22,7 @@ from knowledge.errors import (
     StoreUnavailable,
 )
 from knowledge.keywords import KeywordIndex
-from knowledge.manifest import to_json
+from knowledge.manifest import from_json, to_json
 from knowledge.releases import KEPT_RELEASES, Failure, ReleaseStore
 from knowledge.vectors import edit_vectors, seal
 from tests.fakes import HashEmbedder
@@ -609,6 +609,18 @@ def test_a_manifest_without_a_list_of_unreached_passages_is_read(
     digest = content_hash(json.dumps(body, sort_keys=True))
     path.write_text(json.dumps({"release": body, "sha256": digest, "version": 1}, sort_keys=True))
     assert ReleaseStore(store._home).current() == release
+
+
+def test_a_manifest_is_plain_json_and_reads_as_it_was_written(
+    store: ReleaseStore, embedder: HashEmbedder
+) -> None:
+    release = build(store, embedder, [INSTALL, REFUND])
+    path = store._home / "releases" / release.id / "manifest.json"
+    assert to_json(from_json(path.read_text(), str(path))) == path.read_text()
+    assert sorted(json.loads(path.read_text())["release"]["documents"]) == [
+        "install.md",
+        "refund.md",
+    ]
 
 
 def test_a_manifest_of_a_newer_version_says_so(store: ReleaseStore, embedder: HashEmbedder) -> None:

@@ -155,6 +155,13 @@ def test_a_document_that_nothing_finds_is_listed(base: Base) -> None:
     assert "lost.md" in [row["document"] for row in base.found().unreachable]
 
 
+def test_of_very_many_copies_only_some_passages_are_named(base: Base) -> None:
+    for number in range(120):
+        base.write(f"{number}.md", f"# Letters {number}\n\n{LONG}\n")
+    (row,) = base.found().copies
+    assert len(row["passages"]) == 100
+
+
 def test_links_in_code_and_pictures_are_no_links() -> None:
     assert links("See [a](a.md), `[b](b.md)`, ![c](c.md).\n```\n[d](d.md)\n```") == ["a.md"]
 
