@@ -12,14 +12,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
+from typing import TYPE_CHECKING
 from urllib.parse import quote
-
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
 
 from ingest.parsers.markdown import plain
 from knowledge.documents import Chunk, Document, content_hash
 from knowledge.embedder import Embedder
+
+if TYPE_CHECKING:
+    from markdown_it.token import Token
 
 CHUNKER = "1"  # a new one makes the next sync cut every document anew
 
@@ -201,6 +202,8 @@ def _between(places: Sequence[int], low: int, high: int) -> list[int]:
 
 
 def _outline(text: str) -> _Outline:
+    from markdown_it import MarkdownIt
+
     # Inline marks play no part in cutting, and parsing them takes most of the time.
     tokens = MarkdownIt("commonmark").enable("table").disable("inline").parse(text)
     lines = [0, *(match.end() for match in re.finditer("\n", text)), len(text)]

@@ -14,10 +14,9 @@ from typing import Any
 
 from ingest.config import IngestSettings, with_tokens
 from ingest.errors import GoldenWrong, IngestError
-from ingest.findings.look import KINDS, Findings, look, read_findings
-from ingest.findings.look import summary as findings_summary
+from ingest.findings.kept import KINDS, Findings, read_findings
+from ingest.findings.kept import summary as findings_summary
 from ingest.gate import RECORDED, Gate, read_record
-from ingest.golden import read_golden
 from ingest.pipeline import Pipeline
 from ingest.plan import Plan, Work
 from ingest.report import Report, failure_json
@@ -252,6 +251,8 @@ def _pipeline(settings: IngestSettings, args: argparse.Namespace) -> Pipeline:
     file = args.gate or settings.gate
     gate = None
     if file:
+        from ingest.golden import read_golden
+
         gate = Gate(
             settings.home,
             store,
@@ -263,6 +264,8 @@ def _pipeline(settings: IngestSettings, args: argparse.Namespace) -> Pipeline:
         )
 
     def look_over(release: Release) -> Findings:
+        from ingest.findings.look import look
+
         progress.note("looking the release over")
         return look(settings.home, store, release, embedder)
 

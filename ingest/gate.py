@@ -11,9 +11,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ingest.golden import Golden
 from ingest.terminal import Progress, Quiet
 from knowledge.documents import Chunk, Document, Evidence, Scope, content_hash
 from knowledge.embedder import Embedder
@@ -23,6 +22,9 @@ from knowledge.releases import Release, ReleaseStore
 from knowledge.reranker import Reranker
 from knowledge.retriever import Retriever
 from knowledge.sufficiency import is_sufficient, load_calibration, sufficiency, threshold
+
+if TYPE_CHECKING:
+    from ingest.golden import Golden
 
 # Of a verdict's public form, what is shown of a release again later.
 RECORDED = ("questions", "passed", "forced", "dropped", "failing")

@@ -25,7 +25,7 @@ from ingest.errors import (
     SourceUnusable,
     SyncRefused,
 )
-from ingest.findings.look import Findings
+from ingest.findings.kept import Findings
 from ingest.gate import Gate, Verdict
 from ingest.guard import losses
 from ingest.parsers import ENDINGS

@@ -7,6 +7,8 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
+from functools import lru_cache
+from typing import Any
 
 from ingest.chunker import CHUNKER
 from ingest.parsers import PARSERS_VERSION
@@ -79,8 +81,13 @@ def shaped_hash(stamp: str, labels: Labels, embedder: str) -> str:
     These are its bytes, by their stamp, the labels of its source, the parsers, the chunker, and
     the embedder by its fingerprint, since its window and its tokens bound the chunks.
     """
-    shape = [stamp, asdict(labels), PARSERS_VERSION, CHUNKER, embedder]
+    shape = [stamp, _by_name(labels), PARSERS_VERSION, CHUNKER, embedder]
     return content_hash(json.dumps(shape, sort_keys=True))
+
+
+@lru_cache
+def _by_name(labels: Labels) -> dict[str, Any]:
+    return asdict(labels)  # it copies in depth, and the documents of a source share their labels
 
 
 def diff(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ingest.findings.look import Findings
+from ingest.findings.kept import Findings
 from ingest.gate import Verdict
 from knowledge.failures import Failure
 

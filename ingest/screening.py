@@ -13,6 +13,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 
 from ingest.errors import ParseFailed
 from ingest.parsers.base import Parsed
@@ -73,7 +74,7 @@ def screen(text: str) -> Iterator[Flag]:
     text = folded if len(folded) == len(text) else text
     found = (
         Flag(rule, match.start(), _shortened(match[0]))
-        for rule, pattern in _RULES
+        for rule, pattern in _compiled()
         for match in pattern.finditer(text)
     )
     for _, flag in zip(range(_MOST), found, strict=False):
@@ -129,9 +130,15 @@ _S = r"(?:[\s*_\"'“”‘’`,:()\[\]>#-]{1,4})"  # between two words, which M
 _W = rf"(?:[\w'’]+{_S})"  # a word in between
 
 
-def _rule(name: str, *patterns: str) -> tuple[str, re.Pattern[str]]:
+def _rule(name: str, *patterns: str) -> tuple[str, str]:
     joined = "|".join(f"(?:{pattern.replace(' ', _S)})" for pattern in patterns)
-    return name, re.compile(rf"(?<!\w)(?:{joined})", re.I)
+    return name, rf"(?<!\w)(?:{joined})"
+
+
+@cache
+def _compiled() -> list[tuple[str, re.Pattern[str]]]:
+    """Return the rules; to compile them takes as long as all else where nothing has changed."""
+    return [(name, re.compile(pattern, re.I)) for name, pattern in _RULES]
 
 
 _OLD = "previous|prior|above|earlier|preceding|foregoing|past|existing|original|initial|former"
@@ -272,20 +279,19 @@ _RULES = (
     ),
     (
         "sends-away",
-        re.compile(
+        (
             r"!\[[^\]\n]{0,200}\]\(https?://[^)\s]{0,300}?(?:\{|%7B|\[|<|\$)[^)\s]{0,20}"
             r"(?:conversation|chat|history|prompt|secret|password|data|context|message|answer"
             r"|summary|question|e-?mail|token)"
             r"|https?://[^\s)\"'<>]{1,200}[?&/=](?:\{\{?|%7B|\[|<|\$\{?)\s{0,2}(?:the_|all_|full_)?"
             r"(?:conversation|chat_?history|chat_?log|history|system_?prompt|prompt|user_?data"
-            r"|user_?input|secrets?|password|exfil\w*|base64\w*|stolen\w*)\s{0,2}(?:\}|%7D|\]|>)",
-            re.I,
+            r"|user_?input|secrets?|password|exfil\w*|base64\w*|stolen\w*)\s{0,2}(?:\}|%7D|\]|>)"
         ),
     ),
     (
         "chat-template",
-        re.compile(
-            r"<\|(?:im_(?:start|end|sep)|system|user|assistant|endoftext|eot_id|eom_id"
+        (
+            r"(?m)<\|(?:im_(?:start|end|sep)|system|user|assistant|endoftext|eot_id|eom_id"
             r"|(?:start|end)_header_id|begin_of_text|end_of_text|endofprompt|fim_\w{3,6}"
             r"|channel|message|return|call|start|end|tool_call)\|>"
             r"|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|</?(?:minimax:)?tool_call>"
@@ -293,8 +299,7 @@ _RULES = (
             r"|\]~b\]|\[e~\["
             r"|^[ \t>*#]*(?:system|assistant)[ \t*]*(?:prompt|message|override)?[ \t*]*:[ \t*]*"
             r"(?=(?:you (?:are|must|will|should)|ignore|disregard|forget|from now on|the user)\b)"
-            r"|^###[ \t]*(?:instruction|system):[ \t]*$",
-            re.I | re.M,
+            r"|^###[ \t]*(?:instruction|system):[ \t]*$"
         ),
     ),
 )

@@ -13,7 +13,6 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest.findings.kept import FILE, Findings, read_findings
 from ingest.findings.links import dead_links
 from ingest.findings.marks import MarkBook, Marks, seen_hash
 from ingest.findings.pairs import SIZE, alike
@@ -35,7 +35,6 @@ from knowledge.retriever import Retriever
 log = logging.getLogger(__name__)
 
 SECONDS = 120.0  # after which it ends with what it has
-_FILE = "findings.json"
 _MOST = 1_000  # kept of each kind
 _NAMED = 100  # passages of those that are copies of one another
 _COPY = 0.65  # share of three-word runs in common
@@ -48,59 +47,6 @@ _HEADINGS = 3  # headings a document is looked for by
 _BATCH = 500
 
 Pairs = NDArray[np.int64]  # shape (pairs, 2), the lower place first
-
-
-@dataclass(slots=True)
-class Findings:
-    """What is to be mended in a release."""
-
-    release: str
-    contradictions: list[dict[str, Any]] = field(default_factory=list)
-    copies: list[dict[str, Any]] = field(default_factory=list)
-    dead_links: list[dict[str, Any]] = field(default_factory=list)
-    unreachable: list[dict[str, Any]] = field(default_factory=list)
-    flagged: int = 0  # places that speak to a model
-    masked: int = 0  # kinds of keys that were masked, of all documents
-    is_complete: bool = True  # False: time ran out before all was looked at
-    seconds: float = 0.0
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """Return how many there are of each kind."""
-        lists = {name: len(getattr(self, name)) for name in KINDS}
-        return {**lists, "flagged": self.flagged, "masked": self.masked}
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the public form."""
-        rest = {"complete": self.is_complete, "seconds": round(self.seconds, 3)}
-        return {"release": self.release, **{k: getattr(self, k) for k in KINDS}, **rest}
-
-
-KINDS = ("contradictions", "copies", "dead_links", "unreachable")
-_NAMES = {
-    "contradictions": ("contradiction", "contradictions"),
-    "copies": ("copied passage", "copied passages"),
-    "dead_links": ("dead link", "dead links"),
-    "unreachable": ("document that no search finds", "documents that no search finds"),
-    "flagged": ("place that speaks to a model", "places that speak to a model"),
-    "masked": ("kind of key masked", "kinds of keys masked"),
-}
-
-
-def summary(counts: Mapping[str, int]) -> str:
-    """Return one line for a person, "" where there is nothing to mend."""
-    parts = [f"{n:,} {_NAMES[kind][n != 1]}" for kind in _NAMES if (n := counts.get(kind, 0))]
-    return ", ".join(parts)
-
-
-def read_findings(home: Path) -> dict[str, Any]:
-    """Return what the last look found, with every kind; nothing where there was none."""
-    empty: dict[str, Any] = {"release": None, **{kind: [] for kind in KINDS}, "complete": True}
-    try:
-        found = json.loads((home / _FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # the next sync that promotes writes it anew
-        return empty
-    return {**empty, **found} if isinstance(found, dict) else empty
 
 
 def look(
@@ -130,7 +76,7 @@ def look(
     kinds = Counter(note.kind for one in release.documents.values() for note in one.notes)
     found.flagged, found.masked = kinds[FLAGGED] + kinds[HIDDEN], kinds[MASKED]
     found.seconds = time.monotonic() - began
-    write_whole(home / _FILE, json.dumps({**found.to_json(), "seen": reach.seen}))
+    write_whole(home / FILE, json.dumps({**found.to_json(), "seen": reach.seen}))
     return found
 
 

@@ -10,8 +10,6 @@ import re
 import textwrap
 from collections.abc import Callable, Sequence
 
-from markdown_it import MarkdownIt
-
 from ingest.parsers.blocks import admonition
 
 _FENCE = re.compile(r"[ \t>]*(`{3,}|~{3,})")
@@ -105,6 +103,8 @@ def split_heading_ids(text: str) -> tuple[str, tuple[tuple[int, str], ...]]:
 
 def _pieces(text: str, is_mdx: bool = False) -> list[tuple[str, bool]]:
     """Return the text in pieces, each with whether it is a block of code."""
+    from markdown_it import MarkdownIt
+
     kinds = ("fence",) if is_mdx else ("fence", "code_block")
     lines = text.splitlines(keepends=True)
     pieces, done = [], 0

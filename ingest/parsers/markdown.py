@@ -5,10 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from functools import cache
-from typing import Any
-
-import yaml
-from markdown_it import MarkdownIt
+from typing import TYPE_CHECKING, Any
 
 from ingest.errors import ParseFailed
 from ingest.parsers import fields
@@ -16,6 +13,9 @@ from ingest.parsers.base import Parsed
 from ingest.parsers.characters import clean, decode
 from ingest.parsers.leftovers import split_heading_ids, without_leftovers
 from ingest.sources.base import RawDocument
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
 
 _MAX_FRONT_MATTER = 64_000
 _FENCE = re.compile(r"\s*(---|\+\+\+)[ \t]*\n")
@@ -63,6 +63,8 @@ def plain(inline: str) -> str:
 
 @cache
 def _inline_parser() -> MarkdownIt:
+    from markdown_it import MarkdownIt
+
     return MarkdownIt("commonmark", {"maxNesting": 20})
 
 
@@ -84,6 +86,8 @@ def _split_front_matter(text: str) -> tuple[dict[str, Any], str]:
 
 
 def _read_front_matter(block: str, kind: str) -> Any:
+    import yaml
+
     try:
         return (yaml.safe_load(block) or {}) if kind == "---" else tomllib.loads(block)
     except yaml.MarkedYAMLError as error:

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ingest.findings.kept import Findings, read_findings, summary
 from ingest.findings.links import dead_links, links
-from ingest.findings.look import Findings, look, read_findings, summary
+from ingest.findings.look import look
 from ingest.findings.marks import MarkBook
 from ingest.findings.pairs import SIZE, alike, hashes, signature
 from ingest.pipeline import Pipeline

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest.findings.look import Findings, look
+from ingest.findings.kept import Findings
+from ingest.findings.look import look
 from ingest.pipeline import Pipeline
 from ingest.sources.base import Labels
 from ingest.sources.files import FileSource
