@@ -10,7 +10,7 @@ TORCH := torch==2.13.0+cpu
 DEMO := SUPPORTBOT_HOME=$(CURDIR)/.demo
 ADDRESS := http://127.0.0.1:8080
 
-.PHONY: demo test bench check format lock clean
+.PHONY: demo test bench bench-runtimes bench-parsers check format lock clean
 
 demo: $(VENV)/runtime
 	@$(DEMO) $(BIN)/supportbot-ingest sync knowledge/articles --base-url $(ADDRESS)/help --quiet
@@ -27,6 +27,13 @@ test: check
 PAGES ?= 50 462
 bench: $(VENV)/runtime $(BENCH)/ready
 	@$(BIN)/python -m tests.bench.measure --pages $(PAGES) --others $(BENCH)/bin/python
+
+# What else could run the packaged model, and read PDF files.
+bench-runtimes: $(BENCH)/ready
+	@$(BENCH)/bin/python -m tests.bench.runtimes
+
+bench-parsers: $(BENCH)/ready
+	@$(BENCH)/bin/python -m tests.bench.parsers
 
 check: $(VENV)/development
 	@$(BIN)/ruff check .

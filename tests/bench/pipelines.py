@@ -2,7 +2,9 @@
 
 `pipelines.py NAME CORPUS STORE` brings the Markdown files of a folder into a store that it may have
 filled before. It prints the processor seconds that this took after the start: after the imports,
-and with the embedding model loaded. The others run in the environment of `requirements.txt`.
+and with the embedding model loaded. With `lost` behind, it looks at the passages of the store
+instead, and prints which share of them is longer than the model's window, and which share of their
+tokens the model never sees. The others run in the environment of `requirements.txt`.
 """
 
 from __future__ import annotations
@@ -11,12 +13,13 @@ import hashlib
 import importlib.util
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-CHARACTERS = 900  # of a chunk, as most tutorials have it; about one in seven is beyond 256 tokens
+CHARACTERS = 900  # of a chunk, as most tutorials have it
 TOKENS = 200
+WINDOW = 256  # tokens of the model, two special ones included
 BATCH = 2000  # Chroma takes no more than 5,461 at once
 
 Sync = Callable[[], object]
@@ -111,19 +114,47 @@ def chroma(corpus: Path, store: Path) -> Sync:
 
 def supportbot(corpus: Path, store: Path) -> Sync:
     """Return a sync of the bot's own, with all loaded that a sync may need."""
-    import chromadb
+    import chromadb.api.rust
+    import markdown_it
 
+    from ingest.findings import look
     from ingest.pipeline import Pipeline
     from ingest.sources.given import open_sources
     from knowledge.embedder import load_embedder
     from knowledge.releases import ReleaseStore
 
-    assert chromadb
+    assert all((chromadb.api.rust, markdown_it, look))
     embedder = load_embedder(None)
     embedder.embed_query("warm up")
     pipeline = Pipeline(ReleaseStore(store), embedder)
     sources = open_sources([str(corpus)], (), store, "")
     return lambda: pipeline.sync(sources)
+
+
+def lost(texts: Sequence[str]) -> tuple[float, float]:
+    """Return the share of texts beyond the model's window, and of tokens behind its end."""
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(Path(model(), "tokenizer.json")))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    lengths = [len(one.ids) for one in tokenizer.encode_batch(texts)]
+    beyond = [length - WINDOW for length in lengths if length > WINDOW]
+    return len(beyond) / len(lengths), sum(beyond) / sum(lengths)
+
+
+def embedded(name: str, store: Path) -> Sequence[str]:
+    """Return the texts whose vectors are in a store."""
+    if name == "supportbot":
+        from knowledge.releases import ReleaseStore
+
+        with ReleaseStore(store).open() as opened:
+            chunks = opened.vectors.get(sorted(opened.release.chunk_ids))
+            return [chunk.indexed_text for chunk in chunks.values()]
+    import chromadb
+
+    kept = chromadb.PersistentClient(str(store)).get_collection("pages").get()
+    return list(kept["documents"] or ())
 
 
 def model() -> str:
@@ -135,7 +166,10 @@ def model() -> str:
 PIPELINES = {each.__name__: each for each in (langchain, llamaindex, chroma, supportbot)}
 
 if __name__ == "__main__":
-    name, corpus, store = sys.argv[1:]
+    name, corpus, store, *what = sys.argv[1:]
+    if what == ["lost"]:
+        print(*lost(embedded(name, Path(store))))
+        sys.exit()
     Path(store).mkdir(exist_ok=True)
     sync = PIPELINES[name](Path(corpus), Path(store))
     began = time.process_time()
