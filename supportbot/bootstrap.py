@@ -95,7 +95,10 @@ async def build_services(settings: BotSettings) -> AsyncIterator[Services]:
             model=model,
             threads=threads,
             settings=AnswererSettings(
-                settings.deadline_seconds, settings.caps, settings.answer_cache
+                settings.deadline_seconds,
+                settings.caps,
+                repeat_hours=settings.answer_cache,
+                contact=settings.handoff.contact,
             ),
             disputes=Disputes(settings.home),
         )

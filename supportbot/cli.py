@@ -324,11 +324,11 @@ def _settings(options: argparse.Namespace) -> BotSettings:
 
 def _question(options: argparse.Namespace, text: str) -> Question:
     from knowledge.documents import Scope
-    from supportbot.conversation import MAX_QUESTION_CHARACTERS, Question, new_id
+    from supportbot.conversation import MAX_MESSAGE_CHARACTERS, Question, new_id
 
     text = text.strip()
-    if not 0 < len(text) <= MAX_QUESTION_CHARACTERS:
-        raise WrongUsage(f"a question has 1 to {MAX_QUESTION_CHARACTERS} characters")
+    if not 0 < len(text) <= MAX_MESSAGE_CHARACTERS:
+        raise WrongUsage(f"a question has 1 to {MAX_MESSAGE_CHARACTERS} characters")
     return Question(
         text,
         conversation_id=options.conversation or new_id("conv"),

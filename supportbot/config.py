@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Any, Literal
 
@@ -20,6 +21,11 @@ from knowledge.config import KnowledgeSettings, setting
 from supportbot.budgets import Caps
 from supportbot.metering import Price
 
+_LONGEST_CONTACT = 300
+_CONTACT = re.compile(
+    r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+|https?://[\w.-]+(?::\d+)?(?:[/?#][\w./?&=%#:+~,-]*)?", re.A
+)
+
 
 def _split(value: Any) -> Any:
     if not isinstance(value, str):
@@ -31,6 +37,13 @@ def _printable(value: SecretStr) -> SecretStr:
     text = value.get_secret_value()
     if not text.isascii() or not text.isprintable() or " " in text:
         raise ValueError("a key is printable ASCII without spaces")
+    return value
+
+
+def _contact(value: str) -> str:
+    """Return an e-mail address or the address of a web page; neither can hold Markdown."""
+    if value and not (len(value) <= _LONGEST_CONTACT and _CONTACT.fullmatch(value)):
+        raise ValueError("an e-mail address, or a web address that begins with http")
     return value
 
 
@@ -86,6 +99,14 @@ class SlackSettings(BaseModel):
 
     audience: str = "public"
     daily_budget_usd: float | None = Field(default=None, ge=0)
+
+
+class HandoffSettings(BaseModel):
+    """Where customers reach a person."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    contact: Annotated[str, AfterValidator(_contact)] = ""
 
 
 class SourceSettings(BaseModel):
@@ -208,6 +229,13 @@ class BotSettings(KnowledgeSettings):
         valid="a table with `audience` and `daily_budget_usd`",
         shown="public",
         default=SlackSettings(),
+    )
+    handoff: HandoffSettings = setting(
+        about="`[handoff]` in the file: `contact`, the e-mail or web address that is told to"
+        " customers who want a person",
+        valid="a table with `contact`, an e-mail or web address",
+        shown="none",
+        default=HandoffSettings(),
     )
     widgets: tuple[WidgetSettings, ...] = setting(
         about="`[[widgets]]` in the file: `key`, `origins`, `audience`, `title`,"

@@ -11,7 +11,8 @@ from typing import Any, Literal
 from knowledge.documents import Scope
 from supportbot.traces import Trace
 
-MAX_QUESTION_CHARACTERS = 4_000
+MAX_QUESTION_CHARACTERS = 4_000  # that are read
+MAX_MESSAGE_CHARACTERS = 40_000  # as Slack bounds one (docs: chat.postMessage, truncating content)
 
 
 def new_id(prefix: str) -> str:

@@ -14,16 +14,15 @@ from knowledge.disputes import Disputes
 from knowledge.documents import Evidence, Scope
 from knowledge.errors import KnowledgeError, ReleaseNotFound
 from knowledge.sufficiency import is_sufficient
-from supportbot.answering import followups, policy, prompts, quotes, repeats
+from supportbot.answering import followups, lengths, policy, prompts, quotes, repeats, routing
 from supportbot.answering.disputed import opposing
 from supportbot.answering.draft import Draft, prepared
 from supportbot.answering.grounding import Passage
 from supportbot.answering.model import Finished, Model, ModelEvent, Retrying
 from supportbot.answering.reasoning import Delta, Discard
-from supportbot.answering.texts import Texts, texts_for
+from supportbot.answering.texts import TEXTS, Texts, texts_for
 from supportbot.budgets import Budget, Caps
 from supportbot.conversation import (
-    MAX_QUESTION_CHARACTERS,
     Answer,
     AnswerEvent,
     Cause,
@@ -66,6 +65,7 @@ class AnswererSettings:
     deadline_seconds: float = 45.0
     caps: Caps = field(default_factory=Caps)
     repeat_hours: float = 0.0  # how long an answer is said again to the same question
+    contact: str = ""  # whom a customer can turn to: an e-mail or web address
 
 
 class Answerer:
@@ -116,6 +116,8 @@ class Answerer:
                         yield run.noted(event)
             if note := await self._dispute(run):
                 yield run.noted(note)
+            if run.is_cut:
+                yield run.noted(Text(f"\n\n*{run.texts.long}*"))
         except (KnowledgeError, RetrievalFailed) as error:
             if apology := run.sorry(_cause(error), error):
                 yield apology
@@ -127,8 +129,11 @@ class Answerer:
 
     async def _tell(self, run: _Run) -> AsyncGenerator[AnswerEvent, None]:
         """Yield all events but the final one; how it ended is left in `run`."""
-        if small_talk := _small_talk(run):
-            yield run.close(Outcome.CLARIFY, small_talk, cause=Cause.SMALL_TALK)
+        route = routing.route(run.question.text)
+        if route and not route.may_be_meant:
+            yield run.close(
+                *routing.reply(route, run.speak(route.language), self._settings.contact)
+            )
             return
         yield Status("searching")
         history = await self._history(run)
@@ -137,6 +142,10 @@ class Answerer:
         evidence, passages = await self._retrieve(run, context)
         run.release, run.evidence = evidence.release, evidence
         run.trace = run.trace.searched(evidence, context)
+        if route and route.is_vague(history):
+            text = routing.asked_back(evidence, run.speak(route.language))
+            yield run.close(Outcome.CLARIFY, text, Cause.UNCLEAR)
+            return
         if known := await self._known(run, evidence, history):
             yield run.repeat(known)
             return
@@ -220,7 +229,8 @@ class Answerer:
 
         def search() -> tuple[Evidence, list[Passage]]:
             asked = run.question
-            found = self._retriever.retrieve(asked.text, asked.scope, PASSAGES, context)
+            query = lengths.asking_first(asked.text)
+            found = self._retriever.retrieve(query, asked.scope, PASSAGES, context)
             return found, prepared(found.chunks) if is_sufficient(found) else []
 
         try:
@@ -262,7 +272,8 @@ class _Run:
         self._started = self._clock()
         self.deadline = self._started + seconds
         self.model_deadline = self.deadline - min(MARGIN_SECONDS, seconds * MARGIN_SHARE)
-        self.question = replace(question, text=question.text[:MAX_QUESTION_CHARACTERS])
+        self.question = replace(question, text=lengths.readable(question.text))
+        self.is_cut = self.question.text != question.text.strip()
         self.standalone = self.question.text
         self.answer_id = new_id("ans")
         self.texts: Texts = texts_for(self.question.text)
@@ -293,6 +304,11 @@ class _Run:
     def at_most(self, seconds: float) -> float:
         """Return so many seconds, or what is left before the deadline's margin."""
         return max(0.0, min(seconds, self.model_deadline - self._clock()))
+
+    def speak(self, language: str) -> Texts:
+        """Choose the fixed texts of a language; "" keeps those of the question."""
+        self.texts = TEXTS.get(language, self.texts)
+        return self.texts
 
     def noted(self, event: AnswerEvent) -> AnswerEvent:
         """Keep in mind what is shown."""
@@ -402,12 +418,6 @@ class _Run:
     @property
     def _cut_note(self) -> str:
         return f"\n\n*{self.texts.cut}*"
-
-
-def _small_talk(run: _Run) -> str:
-    if policy.is_greeting(run.question.text):
-        return run.texts.greeting
-    return run.texts.thanks if policy.is_thanks(run.question.text) else ""
 
 
 def _cause(error: Exception) -> Cause:

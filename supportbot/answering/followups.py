@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from supportbot.conversation import Turn
+from supportbot.conversation import Outcome, Turn
 
 MAX_CHARACTERS = 600  # of the earlier question that is carried over
 _SHORT_WORDS = 4
+_NOTHING_ASKED = (Outcome.CLARIFY, Outcome.HANDED_OFF)
 _POINTING = re.compile(
     r"\b(?:it|its|that|this|those|these|they|them|their|he|she|him|her|there|one|ones|same|else|"
     r"das|dies|diese[rsnm]?|dafür|damit|davon|dort|sie|ihn|ihm|es|"
@@ -35,17 +36,21 @@ def standalone(question: str, history: Sequence[Turn]) -> str:
     A question leans on the one before if it points back (`it`, `that`), begins like a
     continuation (`and`, `what about`), or is a few words long.
     """
-    if not history or not _leans(question):
+    previous = context(history)
+    if not previous or not _leans(question):
         return question
-    previous = history[-1].standalone or history[-1].question
     if question.casefold() in previous.casefold():
         return previous
     return f"{previous[-MAX_CHARACTERS:].strip()} {question}"
 
 
 def context(history: Sequence[Turn]) -> str:
-    """Return what a question is searched together with: the one before it, made whole."""
-    return (history[-1].standalone or history[-1].question) if history else ""
+    """Return what a question is searched together with: the one before it, made whole.
+
+    What asked nothing, such as a greeting, is passed over.
+    """
+    asked = (turn for turn in reversed(history) if turn.outcome not in _NOTHING_ASKED)
+    return next((turn.standalone or turn.question for turn in asked), "")
 
 
 def _leans(question: str) -> bool:

@@ -20,6 +20,13 @@ class Texts:
     conflict: str  # {marks}
     greeting: str
     thanks: str
+    goodbye: str
+    contact: str  # {contact}: whom to turn to who wants a person
+    no_contact: str
+    insult: str
+    vague: str
+    which: str
+    long: str
 
 
 TEXTS = {
@@ -38,6 +45,16 @@ TEXTS = {
         "team which holds.",
         "Hello! What would you like to know?",
         "You are welcome! Is there anything else you would like to know?",
+        "Goodbye! Just ask again whenever you have a question.",
+        "I am a bot and cannot bring a person into this conversation. Our team can be reached "
+        "here: {contact}",
+        "I am a bot and cannot bring a person into this conversation. Please turn to our team "
+        "the way you usually reach it, such as by e-mail or phone.",
+        "I am here to help with questions about our products. What would you like to know?",
+        "What exactly would you like to know? Please name what it is about, and what you did or "
+        "saw.",
+        "Which of these is it about?",
+        "Your message is longer than I can read; I read its beginning and its end.",
     ),
     "de": Texts(
         "Dazu habe ich in unserer Dokumentation keine Antwort gefunden. Bitte formulieren Sie die "
@@ -54,6 +71,17 @@ TEXTS = {
         "jemanden aus unserem Team, was gilt.",
         "Hallo! Was möchten Sie wissen?",
         "Gern geschehen! Möchten Sie noch etwas wissen?",
+        "Auf Wiedersehen! Fragen Sie gern wieder, wenn Sie etwas wissen möchten.",
+        "Ich bin ein Bot und kann niemanden in dieses Gespräch holen. Unser Team erreichen Sie "
+        "hier: {contact}",
+        "Ich bin ein Bot und kann niemanden in dieses Gespräch holen. Bitte wenden Sie sich so "
+        "an unser Team, wie Sie es sonst erreichen, etwa per E-Mail oder Telefon.",
+        "Ich helfe gern bei Fragen zu unseren Produkten. Was möchten Sie wissen?",
+        "Was genau möchten Sie wissen? Bitte nennen Sie, worum es geht und was Sie getan oder "
+        "gesehen haben.",
+        "Um welches dieser Themen geht es?",
+        "Ihre Nachricht ist länger, als ich lesen kann; gelesen habe ich ihren Anfang und ihr "
+        "Ende.",
     ),
     "fr": Texts(
         "Je n'ai pas trouvé de réponse à cette question dans notre documentation. Merci de la "
@@ -70,6 +98,17 @@ TEXTS = {
         "demander à une personne de notre équipe ce qui est valable.",
         "Bonjour ! Que souhaitez-vous savoir ?",
         "Je vous en prie ! Souhaitez-vous savoir autre chose ?",
+        "Au revoir ! N'hésitez pas à revenir si vous avez une question.",
+        "Je suis un robot et ne peux faire venir personne dans cette conversation. Vous pouvez "
+        "joindre notre équipe ici : {contact}",
+        "Je suis un robot et ne peux faire venir personne dans cette conversation. Merci de vous "
+        "adresser à notre équipe par votre moyen habituel, par exemple par e-mail ou par "
+        "téléphone.",
+        "Je suis là pour répondre aux questions sur nos produits. Que souhaitez-vous savoir ?",
+        "Que souhaitez-vous savoir exactement ? Merci d'indiquer de quoi il s'agit et ce que "
+        "vous avez fait ou vu.",
+        "Duquel de ces sujets s'agit-il ?",
+        "Votre message est plus long que ce que je peux lire ; j'en ai lu le début et la fin.",
     ),
     "es": Texts(
         "No he encontrado una respuesta a esto en nuestra documentación. Reformule la pregunta o "
@@ -86,6 +125,15 @@ TEXTS = {
         "persona de nuestro equipo qué es lo válido.",
         "¡Hola! ¿Qué le gustaría saber?",
         "¡De nada! ¿Le gustaría saber algo más?",
+        "¡Hasta luego! Vuelva a preguntar cuando lo necesite.",
+        "Soy un bot y no puedo traer a una persona a esta conversación. Puede contactar con "
+        "nuestro equipo aquí: {contact}",
+        "Soy un bot y no puedo traer a una persona a esta conversación. Diríjase a nuestro "
+        "equipo por la vía habitual, por ejemplo por correo electrónico o por teléfono.",
+        "Estoy aquí para ayudar con preguntas sobre nuestros productos. ¿Qué le gustaría saber?",
+        "¿Qué le gustaría saber exactamente? Indique de qué se trata y qué hizo o vio.",
+        "¿De cuál de estos temas se trata?",
+        "Su mensaje es más largo de lo que puedo leer; he leído el principio y el final.",
     ),
     "it": Texts(
         "Non ho trovato una risposta nella nostra documentazione. Riformuli la domanda o si "
@@ -102,6 +150,16 @@ TEXTS = {
         "a una persona del nostro team che cosa vale.",
         "Ciao! Che cosa desidera sapere?",
         "Prego! Desidera sapere altro?",
+        "Arrivederci! Torni pure quando ha una domanda.",
+        "Sono un bot e non posso far intervenire una persona in questa conversazione. Può "
+        "contattare il nostro team qui: {contact}",
+        "Sono un bot e non posso far intervenire una persona in questa conversazione. Si rivolga "
+        "al nostro team nel modo consueto, per esempio per e-mail o per telefono.",
+        "Sono qui per aiutare con domande sui nostri prodotti. Che cosa desidera sapere?",
+        "Che cosa desidera sapere esattamente? Indichi di che cosa si tratta e che cosa ha fatto "
+        "o visto.",
+        "Di quale di questi argomenti si tratta?",
+        "Il suo messaggio è più lungo di quanto io possa leggere; ne ho letto l'inizio e la fine.",
     ),
     "pt": Texts(
         "Não encontrei uma resposta para isto na nossa documentação. Reformule a pergunta ou fale "
@@ -118,6 +176,15 @@ TEXTS = {
         "a uma pessoa da nossa equipa o que é válido.",
         "Olá! O que gostaria de saber?",
         "De nada! Gostaria de saber mais alguma coisa?",
+        "Até logo! Volte a perguntar sempre que precisar.",
+        "Sou um bot e não posso trazer uma pessoa para esta conversa. Pode contactar a nossa "
+        "equipa aqui: {contact}",
+        "Sou um bot e não posso trazer uma pessoa para esta conversa. Dirija-se à nossa equipa "
+        "pela via habitual, por exemplo por e-mail ou telefone.",
+        "Estou aqui para ajudar com perguntas sobre os nossos produtos. O que gostaria de saber?",
+        "O que gostaria de saber exatamente? Indique de que se trata e o que fez ou viu.",
+        "De qual destes temas se trata?",
+        "A sua mensagem é mais longa do que consigo ler; li o início e o fim.",
     ),
     "nl": Texts(
         "Ik heb hierop geen antwoord gevonden in onze documentatie. Stel de vraag anders of vraag "
@@ -134,6 +201,15 @@ TEXTS = {
         "ons team wat geldt.",
         "Hallo! Wat wilt u weten?",
         "Graag gedaan! Wilt u nog iets weten?",
+        "Tot ziens! Stel gerust weer een vraag wanneer u iets wilt weten.",
+        "Ik ben een bot en kan niemand bij dit gesprek halen. Ons team is hier te bereiken: "
+        "{contact}",
+        "Ik ben een bot en kan niemand bij dit gesprek halen. Neem contact op met ons team zoals "
+        "u dat gewend bent, bijvoorbeeld per e-mail of telefoon.",
+        "Ik help graag bij vragen over onze producten. Wat wilt u weten?",
+        "Wat wilt u precies weten? Noem waar het over gaat en wat u hebt gedaan of gezien.",
+        "Over welk van deze onderwerpen gaat het?",
+        "Uw bericht is langer dan ik kan lezen; ik heb het begin en het einde gelezen.",
     ),
     "zh": Texts(
         "在我们的文档中没有找到这个问题的答案。请换一种说法提问，或联系我们的工作人员。",
@@ -146,6 +222,13 @@ TEXTS = {
         "我们的文档在这一点上说法不一，另见 {marks}。请向我们的工作人员确认以哪一个为准。",
         "您好！您想了解什么？",
         "不客气！您还想了解什么？",
+        "再见！有问题随时再来问我。",
+        "我是机器人，无法请人工加入此对话。您可以在这里联系我们的工作人员：{contact}",
+        "我是机器人，无法请人工加入此对话。请通过您平常的方式（例如电子邮件或电话）联系我们的工作人员。",
+        "我可以回答与我们产品有关的问题。您想了解什么？",
+        "您具体想了解什么？请说明是关于什么的，以及您做了什么或看到了什么。",
+        "您指的是以下哪一项？",
+        "您的消息超出了我能阅读的长度，我只读了开头和结尾。",
     ),
     "ja": Texts(
         "ドキュメントには、この質問への答えが見つかりませんでした。別の言い方でお尋ねになるか、"
@@ -162,6 +245,13 @@ TEXTS = {
         "どちらが正しいかは担当者にお尋ねください。",
         "こんにちは！何をお知りになりたいですか？",
         "どういたしまして！ほかに知りたいことはありますか？",
+        "さようなら。ご質問があればまたいつでもどうぞ。",
+        "私はボットのため、この会話に担当者を呼ぶことはできません。担当者へのお問い合わせはこちらです：{contact}",
+        "私はボットのため、この会話に担当者を呼ぶことはできません。メールや電話など、普段お使いの方法で担当者にお問い合わせください。",
+        "製品に関するご質問にお答えします。何をお知りになりたいですか？",
+        "具体的に何をお知りになりたいですか？何についてか、何をして何が表示されたかをお書きください。",
+        "次のどれについてですか？",
+        "メッセージが長すぎるため、最初と最後だけを読みました。",
     ),
 }
 _STOP_WORDS = {

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from knowledge.documents import Scope
-from supportbot.conversation import MAX_QUESTION_CHARACTERS, Question
+from supportbot.conversation import MAX_MESSAGE_CHARACTERS, Question
 
 # A person's own words also come with these; every other subtype is a notice, an edit or a bot.
 SUBTYPES_OF_PEOPLE = frozenset({None, "file_share", "thread_broadcast"})
@@ -131,7 +131,7 @@ def clean_text(text: str, own_user: str = "") -> str:
     text = ENTITY.sub(_plain_entity, text)
     for escaped, plain in ESCAPES:
         text = text.replace(escaped, plain)
-    return text.strip()[:MAX_QUESTION_CHARACTERS]
+    return text.strip()[:MAX_MESSAGE_CHARACTERS]
 
 
 def _is_for_us(event: Mapping[str, Any]) -> bool:

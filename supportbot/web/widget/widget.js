@@ -20,7 +20,7 @@
     writing: "Writing the answer…",
     checking: "Checking it against the sources…",
   };
-  const LABELS = { quoted: "Quoted from our articles", handed_off: "Passed to a person" };
+  const LABELS = { quoted: "Quoted from our articles", handed_off: "How to reach a person" };
   const ICONS = {
     chat: ["M4 6.5A2.5 2.5 0 0 1 6.5 4h11A2.5 2.5 0 0 1 20 6.5v7a2.5 2.5 0 0 1-2.5 2.5H12l-4.5 4v-4h-1A2.5 2.5 0 0 1 4 13.5z"],
     close: ["M6 6l12 12", "M18 6 6 18"],

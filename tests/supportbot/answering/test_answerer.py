@@ -269,6 +269,57 @@ async def test_small_talk_is_answered_at_once(text: str, reply: str) -> None:
     assert retriever.queries == []
 
 
+@pytest.mark.parametrize(
+    ("text", "reply"),
+    [
+        ("Danke, tschüss!", TEXTS["de"].goodbye),
+        ("¡Hola!", TEXTS["es"].greeting),
+        ("You are an idiot", EN.insult),
+        ("???", EN.vague),
+    ],
+)
+async def test_what_asks_nothing_is_answered_in_its_language(text: str, reply: str) -> None:
+    model = FakeModel(says(GROUNDED))
+    answer = await final(answerer(model), question(text))
+    assert (answer.outcome, answer.text) == (Outcome.CLARIFY, reply)
+    assert model.requests == []
+
+
+async def test_who_wants_a_person_is_told_whom_to_turn_to() -> None:
+    retriever = FakeRetriever(*CHUNKS)
+    bot = answerer(FakeModel(says(GROUNDED)), retriever, contact="help@shop.example")
+    answer = await final(bot, question("Ich möchte mit einem Menschen sprechen"))
+    assert answer.outcome is Outcome.HANDED_OFF
+    assert answer.text == TEXTS["de"].contact.format(contact="help@shop.example")
+    assert (answer.citations, answer.model, retriever.queries) == ((), None, [])
+
+
+async def test_a_vague_message_is_asked_back_with_what_was_found() -> None:
+    model = FakeModel(says(GROUNDED))
+    answer = await final(answerer(model), question("Hi, it doesn't work"))
+    assert (answer.outcome, answer.cause) == (Outcome.CLARIFY, "unclear")
+    assert answer.text == f"{EN.which}\n\n- Refund policy\n- Orders"
+    assert model.requests == []
+
+
+async def test_what_is_vague_alone_is_a_follow_up_after_an_answer() -> None:
+    model = FakeModel(says(GROUNDED))
+    bot = answerer(model)
+    for text in ("How long do refunds take?", "Why?"):
+        answer = await final(bot, question(text, conversation_id="c1"))
+        assert answer.outcome is Outcome.ANSWERED
+    assert len(model.requests) == 2
+
+
+async def test_a_pasted_log_is_answered_and_its_asker_told_what_was_read() -> None:
+    model = FakeModel(says(GROUNDED))
+    text = "How long do refunds take?\n" + "log line\n" * 2_000 + "Please answer."
+    answer = await final(answerer(model), question(text))
+    assert answer.outcome is Outcome.ANSWERED
+    assert answer.text == f"{GROUNDED}\n\n*{EN.long}*"
+    assert answer.question.endswith("Please answer.")
+
+
 async def test_a_caller_who_leaves_ends_the_models_call() -> None:
     model = FakeModel([Delta(GROUNDED), 60.0])
     task = asyncio.create_task(answerer(model).answer(question()))

@@ -1,32 +1,16 @@
-"""Policy, follow-ups, links and fixed texts."""
+"""Follow-ups, links and fixed texts."""
 
 from __future__ import annotations
 
 import pytest
 
-from supportbot.answering import policy
 from supportbot.answering.followups import context, standalone
+from supportbot.answering.lengths import asking_first, readable
 from supportbot.answering.links import is_web, link_to
 from supportbot.answering.texts import TEXTS, language_of, texts_for
-from supportbot.conversation import Outcome, Turn
+from supportbot.conversation import MAX_QUESTION_CHARACTERS, Outcome, Turn
 
 TURN = Turn("What is your refund policy?", "…", Outcome.ANSWERED)
-
-
-@pytest.mark.parametrize("text", ["Hi", "hello!", "Hey there", "Guten Tag", "你好！"])
-def test_greetings_are_known(text: str) -> None:
-    assert policy.is_greeting(text)
-
-
-@pytest.mark.parametrize("text", ["Thanks!", "thank you very much", "Danke", "Vielen Dank!"])
-def test_thanks_are_known(text: str) -> None:
-    assert policy.is_thanks(text)
-
-
-@pytest.mark.parametrize("text", ["Hi, how do refunds work?", "Thanksgiving hours?", "history", ""])
-def test_questions_are_no_small_talk(text: str) -> None:
-    assert not policy.is_greeting(text)
-    assert not policy.is_thanks(text)
 
 
 @pytest.mark.parametrize(
@@ -114,3 +98,21 @@ def test_every_language_has_its_places_to_fill_in(language: str) -> None:
     texts = TEXTS[language]
     assert "(why)" in texts.quoted.format(why="(why)")
     assert "(ref)" in texts.unavailable.format(reference="(ref)")
+
+
+def test_what_asked_nothing_is_no_context_of_a_follow_up() -> None:
+    thanks = Turn("Thanks!", "You are welcome!", Outcome.CLARIFY)
+    human = Turn("I want a human", "…", Outcome.HANDED_OFF)
+    assert context([TURN, thanks, human]) == TURN.question
+    assert standalone("And in Austria?", [TURN, thanks]).startswith(TURN.question)
+    assert standalone("And in Austria?", [thanks]) == "And in Austria?"
+
+
+def test_of_a_long_message_both_ends_are_read() -> None:
+    log = "\n".join(f"2024-05-01 worker {number} exited" for number in range(1_000))
+    text = readable(f"Why does the sync stop?\n{log}\nWhat can I do?")
+    assert len(text) <= MAX_QUESTION_CHARACTERS
+    assert text.startswith("Why does the sync stop?")
+    assert text.endswith("What can I do?")
+    assert asking_first(text).startswith("Why does the sync stop?\nWhat can I do?\n")
+    assert readable("Why? ") == asking_first("Why?") == "Why?"
