@@ -39,6 +39,7 @@ def describe(raw: RawDocument, parsed: Parsed, content_hash: str) -> Document:
         owner=line(told.owner or parsed.owner) or labels.owner,
         version=line(told.version or parsed.version) or labels.version,
         kind=parsed.kind,
+        questions=tuple(masked(line(one), finder(raw.labels))[0] for one in parsed.questions),
     )
 
 

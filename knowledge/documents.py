@@ -74,6 +74,7 @@ class Document:
     version: str = ""  # of the product that it is about
     kind: str = ARTICLE
     notes: tuple[Note, ...] = ()
+    questions: tuple[str, ...] = ()  # that it answers, where a person wrote it as their answer
 
     def is_expired(self, today: date) -> bool:
         """Tell whether its last day has passed."""
@@ -121,6 +122,14 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
+class Curated:
+    """An answer that a person wrote to the question that is asked."""
+
+    question: str  # as that person put it
+    chunks: tuple[Chunk, ...]  # the answer in its order, at least one
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """What retrieval found for one query in one release, best first."""
 
@@ -131,6 +140,7 @@ class Evidence:
     keyword_coverage: float = 0.0  # share, 0 to 1, of the query's term weight in its best passage
     timings_ms: dict[str, float] = field(default_factory=dict)
     calibration: Calibration | None = None  # by which it is judged; None: that of the package
+    curated: Curated | None = None  # None: no such answer, or none that surely fits
 
     @property
     def chunks(self) -> tuple[Chunk, ...]:

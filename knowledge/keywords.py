@@ -104,12 +104,12 @@ def query_terms(text: str, context: str = "") -> dict[str, float]:
     weights = dict.fromkeys(tokenize(text)[:_MAX_QUERY_TERMS], 1.0)
     for term in tokenize(context)[:_MAX_QUERY_TERMS]:
         weights.setdefault(term, CONTEXT_WEIGHT)
-    asked = {term: weight for term, weight in weights.items() if term not in _asking_terms()}
+    asked = {term: weight for term, weight in weights.items() if term not in asking_terms()}
     return asked or weights
 
 
 @cache
-def _asking_terms() -> frozenset[str]:
+def asking_terms() -> frozenset[str]:
     return frozenset(tokenize(_ASKING))
 
 

@@ -11,8 +11,9 @@ from typing import Any
 from knowledge.documents import Document, Note, content_hash
 from knowledge.errors import StoreDamaged
 
-# 3: its documents have no notes; 2: nor `valid_until` and the like; 1: it has no `unreached`
-VERSION = 4
+# 4: its documents have no questions; 3: nor notes; 2: nor `valid_until` and the like; 1: it has no
+# `unreached`
+VERSION = 5
 # What stands around the release: its bytes are what the checksum is of.
 _BEFORE, _AFTER, _VERSION = '{"release": ', ', "sha256": "', '", "version": '
 
@@ -93,6 +94,7 @@ def _document(row: dict[str, Any]) -> Document:
         "audiences": frozenset(row["audiences"]),
         "chunk_ids": tuple(row["chunk_ids"]),
         "tags": tuple(row.get("tags", ())),
+        "questions": tuple(row.get("questions", ())),
         "notes": tuple(Note(**note) for note in row.get("notes", ())),
     }
     return Document(**{**row, **changed})

@@ -9,16 +9,19 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from time import perf_counter
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from knowledge.documents import STAFF, Chunk, Evidence, Hit, Scope
+from knowledge import curated
+from knowledge.documents import STAFF, Chunk, Curated, Evidence, Hit, Scope
 from knowledge.embedder import Embedder
 from knowledge.errors import EmbedderMismatch, EmbedderUnavailable, ReleaseNotFound
 from knowledge.keywords import CONTEXT_WEIGHT
+from knowledge.languages import is_other_language
 from knowledge.reranker import Reranker
 
 if TYPE_CHECKING:
@@ -35,6 +38,7 @@ _DEPTH = 200  # candidates of each arm
 _RERANKED = 40
 _COVERAGE_DEPTH = 8  # passages whose term coverage is looked at
 _MAX_QUERY_CHARACTERS = 8_000
+_KNOWN_QUESTIONS = 1_024  # whose vectors are kept, those of curated answers above all
 _log = logging.getLogger(__name__)
 
 
@@ -68,6 +72,7 @@ class Retriever:
         self._reranker = reranker
         self._mode = mode
         self._calibration = calibration
+        self._known = lru_cache(_KNOWN_QUESTIONS)(embedder.embed_query)
 
     def retrieve(
         self,
@@ -100,8 +105,12 @@ class Retriever:
                 keywords = [hit for hit in keywords if held.pages.get(hit[0]) not in without]
             candidates = _load(held, dense, keywords, 2 * max(limit, _RERANKED))
             hits = [hit for hit in candidates if held.may_show(hit.chunk, scope)]
+            written = self._find_curated(held, query, hits)
             hits = self._rerank(query, hits, timings)[:limit]
             coverage = _coverage(held.opened, query, context, hits[:_COVERAGE_DEPTH])
+            closest = max(dense, key=lambda hit: hit[1], default=None)
+            if closest and is_other_language(query, closest[0].text):
+                coverage = max(coverage, closest[1])  # as words cannot be compared
             return Evidence(
                 query=query,
                 release=held.opened.release.id,
@@ -110,6 +119,7 @@ class Retriever:
                 keyword_coverage=coverage,
                 timings_ms=timings,
                 calibration=self._calibration,
+                curated=written,
             )
 
     def ping(self) -> None:
@@ -127,15 +137,34 @@ class Retriever:
         if self._mode == "bm25" or not query:
             return None
         with _timed(timings, "embed"):
-            try:
-                vector = self._embedder.embed_query(query)
-                if context:
-                    both = self._embedder.embed_query(f"{context} {query}")
-                    vector = (1 - CONTEXT_WEIGHT) * vector + CONTEXT_WEIGHT * both
-                    vector /= np.linalg.norm(vector)
-            except ValueError as error:
-                raise EmbedderUnavailable(f"the question could not be embedded: {error}") from error
+            vector = self._embedded(query)
+            if context:
+                both = self._embedded(f"{context} {query}")
+                vector = (1 - CONTEXT_WEIGHT) * vector + CONTEXT_WEIGHT * both
+                vector /= np.linalg.norm(vector)
         return vector
+
+    def _embedded(self, question: str) -> NDArray[np.float32]:
+        try:
+            return self._known(question)
+        except ValueError as error:
+            raise EmbedderUnavailable(f"the question could not be embedded: {error}") from error
+
+    def _find_curated(self, held: _Held, query: str, hits: Sequence[Hit]) -> Curated | None:
+        """Return the answer that was written to this question, if it is among what was found."""
+        documents = held.opened.release.documents
+        chunks = [hit.chunk for hit in hits if hit.chunk.document_id in documents]
+        asked = curated.asked(query, chunks, documents)
+        if not asked:
+            return None
+        embed = None if self._mode == "bm25" else self._embedded
+        if (found := curated.best(query, asked, embed)) is None:
+            return None
+        question, chunk = found
+        ids = curated.around(chunk, documents[chunk.document_id])
+        loaded = held.opened.vectors.get(ids)
+        answer = curated.answer(chunk, [loaded[id] for id in ids if id in loaded])
+        return Curated(question, answer) if answer else None
 
     def _search_dense(
         self,

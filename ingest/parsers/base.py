@@ -18,6 +18,7 @@ class Parsed(About):
     # reader finds it in the original, such as `page=3` of a PDF or the id of an HTML heading.
     anchors: tuple[tuple[int, str], ...] = ()
     kind: str = ARTICLE
+    questions: tuple[str, ...] = ()  # that the document answers, as `Document.questions`
     remarks: tuple[Note, ...] = ()  # what the screening noticed; no parser's business
     notes: tuple[str, ...] = ()  # for people: what was left out or could not be read
 

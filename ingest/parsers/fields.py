@@ -32,21 +32,19 @@ def moment(fields: Mapping[str, Any], *keys: str) -> str:
     return ""
 
 
-def last_day(fields: Mapping[str, Any]) -> str:
+def last_day(fields: Mapping[str, Any], key: str = "valid_until") -> str:
     """Return the last day on which the document holds.
 
     Raises:
         ParseFailed: it is there but no date; such a document must not hold for good.
     """
-    value = fields.get("valid_until")
+    value = fields.get(key)
     if value is None:
         return ""
     try:
         day = value if isinstance(value, date) else datetime.fromisoformat(str(value).strip())
     except ValueError:
-        raise ParseFailed(
-            f"its valid_until is no date: {str(value)[:40]!r}; write YYYY-MM-DD"
-        ) from None
+        raise ParseFailed(f"its {key} is no date: {str(value)[:40]!r}; write YYYY-MM-DD") from None
     return f"{day:%Y-%m-%d}"
 
 

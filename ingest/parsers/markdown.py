@@ -39,7 +39,7 @@ def parse(raw: RawDocument) -> Parsed:
         body = body[source.end() :]
     text, anchors = split_heading_ids(clean(body))
     url = fields.first_text(front, "url", "source_url")
-    return Parsed(
+    parsed = Parsed(
         text=text,
         title=fields.first_text(front, "title") or plain(split_heading_ids(f"# {heading}")[0][2:]),
         url=url or (source[1] if source else ""),
@@ -52,6 +52,11 @@ def parse(raw: RawDocument) -> Parsed:
         valid_until=fields.last_day(front),
         anchors=anchors,
     )
+    if front.keys() & {"question", "questions"}:
+        from ingest.parsers.curated import curated
+
+        return curated(front, parsed)
+    return parsed
 
 
 def plain(inline: str) -> str:

@@ -149,6 +149,10 @@ class Answerer:
         if known := await self._known(run, evidence, history):
             yield run.repeat(known)
             return
+        if evidence.curated:
+            text, citations = quotes.curated(evidence.curated)
+            yield run.close(Outcome.ANSWERED, text, "curated", citations)
+            return
         if not is_sufficient(evidence):
             yield run.close(Outcome.NOT_FOUND, run.texts.not_found, policy.why_not(evidence))
             return

@@ -20,9 +20,9 @@ from functools import cache
 
 from knowledge.documents import Chunk
 from knowledge.keywords import tokenize
+from knowledge.languages import language_of
 from supportbot.answering import facts
 from supportbot.answering.sentences import MARK, Unit, split
-from supportbot.answering.texts import language_of
 
 # Fitted on mtrag-govt: of 1,180 sentences that people wrote as answers 86 % pass against their
 # gold passages (most others add what stands nowhere there), of 2,503 taken from them all but one.

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from knowledge.documents import Chunk
+from knowledge.documents import Chunk, Curated
 from knowledge.keywords import tokenize
 from supportbot.answering.cleaning import harmless, visible
 from supportbot.answering.links import link_to
@@ -16,6 +16,7 @@ from supportbot.conversation import Citation
 MAX_QUOTES = 3
 MAX_CHARACTERS = 400  # of one quote
 RELATIVE_SCORE = 0.5  # of the best quote's matching terms; what has less is left out
+_GOES_ON = re.compile(r"\s*(?:[-*+•|]|\d{1,3}[.)]) ?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,18 @@ def quote(question: str, chunks: Sequence[Chunk]) -> tuple[str, tuple[Citation, 
     citations = tuple(cite(n, span.chunk, span.text) for n, span in enumerate(kept, start=1))
     blocks = [_block(span.text, number) for number, span in enumerate(kept, start=1)]
     return "\n\n".join(blocks), citations
+
+
+def curated(found: Curated) -> tuple[str, tuple[Citation, ...]]:
+    """Return a hand-written answer word for word as Markdown with its mark, and its citation."""
+    text = ""
+    for chunk in found.chunks:
+        text = f"{text}{_gap(text, chunk.text)}{chunk.text}" if text else chunk.text
+    terms = frozenset(tokenize(found.question))
+    first = found.chunks[0]
+    span = _best_span(first, terms)
+    citation = cite(1, first, span.text if span else first.text[:MAX_CHARACTERS].strip())
+    return _marked(_shown(text), 1), (citation,)
 
 
 def cite(number: int, chunk: Chunk, words: str) -> Citation:
@@ -73,7 +86,22 @@ def _best_span(chunk: Chunk, terms: frozenset[str]) -> _Span | None:
 
 def _block(text: str, number: int) -> str:
     """Return a quote as a Markdown block quote; its own brackets are no marks."""
-    shown = re.sub(r"\[(\^?\d{1,3})\]", r"\\[\1\\]", harmless(visible(text)))
-    lines = [f"> {line}".rstrip() for line in shown.splitlines()]
+    lines = [f"> {line}".rstrip() for line in _shown(text).splitlines()]
     lines[-1] += f"\n> [{number}]" if lines[-1].rstrip().endswith(("|", "```")) else f" [{number}]"
     return "\n".join(lines)
+
+
+def _shown(text: str) -> str:
+    """Return a passage as Markdown that is safe to show; its own brackets are no marks."""
+    return re.sub(r"\[(\^?\d{1,3})\]", r"\\[\1\\]", harmless(visible(text))).strip()
+
+
+def _marked(text: str, number: int) -> str:
+    is_block = text.rstrip().endswith(("|", "```", "~~~"))
+    return f"{text}\n\n[{number}]" if is_block else f"{text} [{number}]"
+
+
+def _gap(before: str, after: str) -> str:
+    """Return what stood between two passages of one text: lists, tables and code go on."""
+    is_code = before.count("```") % 2 == 1
+    return "\n" if is_code or _GOES_ON.match(after) else "\n\n"

@@ -104,8 +104,8 @@ def reply(route: Route, texts: Texts, contact: str) -> tuple[Outcome, str, str]:
     if route.kind == "insult":
         return Outcome.CLARIFY, texts.insult, "insult"
     small_talk = {"greeting": texts.greeting, "thanks": texts.thanks, "goodbye": texts.goodbye}
-    if text := small_talk.get(route.kind):
-        return Outcome.CLARIFY, text, "small_talk"
+    if route.kind in small_talk:
+        return Outcome.CLARIFY, small_talk[route.kind], "small_talk"
     return Outcome.CLARIFY, texts.vague, "unclear"
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from knowledge.languages import language_of
 from supportbot.answering.followups import context, standalone
 from supportbot.answering.lengths import asking_first, readable
 from supportbot.answering.links import is_web, link_to
-from supportbot.answering.texts import TEXTS, language_of, texts_for
+from supportbot.answering.texts import TEXTS, texts_for
 from supportbot.conversation import MAX_QUESTION_CHARACTERS, Outcome, Turn
 
 TURN = Turn("What is your refund policy?", "…", Outcome.ANSWERED)
