@@ -2,7 +2,9 @@
 
 ```
 ---
-questions: [How do I cancel?, Can I cancel at any time?]
+questions:
+- How do I cancel?
+- Can I cancel at any time?
 valid_until: 2027-01-31
 ---
 Open "Billing" and choose "Cancel".

@@ -138,6 +138,10 @@ QUESTIONS = [
     ("How do I find broken links between my articles?", "contradictions-and-copies"),
     ("Can phone numbers be removed from documents?", "privacy-and-hidden-text"),
     ("What happens with an API key in a document?", "privacy-and-hidden-text"),
+    ("Can I write the answer to a question myself?", "curated-answers"),
+    ("How can I fix the exact answer that the bot gives to a question?", "curated-answers"),
+    ("What happens if a customer wants to talk to a human?", "handing-over-to-people"),
+    ("Does the bot reply to greetings like hello?", "handing-over-to-people"),
     ("Is there a Prometheus metrics endpoint?", "health-and-metrics"),
 ]
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ from knowledge.errors import EmbedderMismatch, EmbedderUnavailable, ReleaseNotFo
 from knowledge.keywords import KeywordIndex
 from knowledge.releases import Release, ReleaseStore
 from knowledge.retriever import Retriever, fuse, with_pages
+from knowledge.sufficiency import is_sufficient
 from tests.fakes import HashEmbedder, MemoryVectors
 
 PUBLIC = Scope()
@@ -500,3 +502,28 @@ def test_pages_keep_every_result_best_first_between_zero_and_one(
     scores = [score for _, score in ranked]
     assert scores == sorted(scores, reverse=True)
     assert all(0 <= score <= 1 + 1e-9 for score in scores)
+
+
+class TwoLanguageEmbedder(HashEmbedder):
+    """Puts German words where their English translations are, as multilingual models do."""
+
+    german = "wie lange dauert eine erstattung wer wird weltmeister im fußball"
+    english = "how long takes a refund who becomes champion in football"
+
+    def embed_query(self, text: str) -> NDArray[np.float32]:
+        words = dict(zip(self.german.split(), self.english.split(), strict=True))
+        told = re.findall(r"\w+", text.casefold())
+        return super().embed_query(" ".join(words.get(word, word) for word in told))
+
+
+def test_a_question_in_another_language_suffices_by_its_meaning_alone(tmp_path: Path) -> None:
+    releases = Releases(tmp_path, HashEmbedder())
+    releases.publish({"refunds.md": "How long a refund takes is told in the mail that you get."})
+    retriever = Retriever(releases, TwoLanguageEmbedder())
+    found = retriever.retrieve("Wie lange dauert eine Erstattung?", PUBLIC)
+    assert found.chunks[0].document_id == "refunds.md"
+    assert found.keyword_coverage == found.top_similarity > 0.5
+    assert is_sufficient(found)
+    other = retriever.retrieve("Wer wird Weltmeister im Fußball?", PUBLIC)
+    assert not is_sufficient(other)
+    retriever.close()

@@ -4,11 +4,12 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from knowledge.documents import Scope
+from knowledge.documents import Curated, Evidence, Scope
 from knowledge.errors import ReleaseNotFound, StoreUnavailable
 from supportbot.answering.answerer import Answerer, AnswererSettings
 from supportbot.answering.model import Finished, Retrying
@@ -292,6 +293,23 @@ async def test_who_wants_a_person_is_told_whom_to_turn_to() -> None:
     assert answer.outcome is Outcome.HANDED_OFF
     assert answer.text == TEXTS["de"].contact.format(contact="help@shop.example")
     assert (answer.citations, answer.model, retriever.queries) == ((), None, [])
+
+
+class CuratedRetriever(FakeRetriever):
+    """Finds that the question is one to which a person wrote the answer."""
+
+    def retrieve(self, query: str, scope: Scope, limit: int = 8, context: str = "") -> Evidence:
+        found = super().retrieve(query, scope, limit, context)
+        return replace(found, curated=Curated(query, CHUNKS[:1]))
+
+
+async def test_an_answer_that_a_person_wrote_is_given_word_for_word_without_the_model() -> None:
+    model = FakeModel(says("Refunds never take long. [1]"))
+    answer = await final(answerer(model, CuratedRetriever(*CHUNKS, similarity=0.0)))
+    assert (answer.outcome, answer.model, answer.usage) == (Outcome.ANSWERED, None, Usage())
+    assert answer.text == f"{CHUNKS[0].text} [1]"
+    assert answer.citations[0].quote in CHUNKS[0].text
+    assert model.requests == []
 
 
 async def test_a_vague_message_is_asked_back_with_what_was_found() -> None:

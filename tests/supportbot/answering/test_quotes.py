@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supportbot.answering.quotes import MAX_CHARACTERS, MAX_QUOTES, quote
+from knowledge.documents import Curated
+from supportbot.answering.quotes import MAX_CHARACTERS, MAX_QUOTES, curated, quote
 from tests.supportbot.answering.passages import CHUNKS, ORDERS, REFUNDS
 
 
@@ -48,3 +49,16 @@ def test_any_passage_can_be_quoted_verbatim_and_briefly(text: str, question: str
     for citation in citations:
         assert citation.quote in text
         assert len(citation.quote) <= MAX_CHARACTERS
+
+
+def test_an_answer_of_several_passages_is_put_together_and_its_brackets_are_no_marks() -> None:
+    texts = ("See [2] and ![a](https://x.example/a.png) this:\n\n1. Open it.", "2. Press it.")
+    parts = tuple(replace(CHUNKS[0], id=text, text=text) for text in texts)
+    text, (citation,) = curated(Curated("How?", parts))
+    assert text == "See \\[2\\] and a this:\n\n1. Open it.\n2. Press it. [1]"
+    assert citation.quote in texts[0]
+
+
+def test_the_mark_of_an_answer_that_ends_in_a_table_stands_below_it() -> None:
+    table = replace(CHUNKS[0], text="| Plan | Price |\n|---|---|\n| Basic | $5 |")
+    assert curated(Curated("Prices?", (table,)))[0].endswith("| $5 |\n\n[1]")
