@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 
 _STOP_WORDS = {
-    "en": "the is are how what do does can my i you to of for and when where which why in it not "
-    "we with on at be have has will your from by this that or after if",
+    "en": "the is are how what do can my i you to of for and when where which why in it not "
+    "we with on at be have has will your from by this that or after if a get there any who does "
+    "did could would should please want need",
     "de": "der die das ist sind wie was ich sie zu und für wann wo kann mein meine nicht ein eine "
     "wir mit auf im bei den dem des haben wird werden nach nachdem oder auch wenn von es",
     "fr": "le la les est sont comment que je vous de et pour quand où puis mon ma ne pas un une "
-    "nous avec sur dans du des au aux qui ce cette après si votre",
+    "nous avec sur dans du des au aux qui ce cette après si votre il y",
     "es": "el la los es son cómo qué puedo usted de y para cuándo dónde mi no un una del las por "
     "con en su se que después si nosotros está",
     "it": "il la gli è sono come che posso lei di e per quando dove mio mia non un una del quanto "

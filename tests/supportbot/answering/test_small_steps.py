@@ -86,6 +86,10 @@ def test_what_is_no_web_page_is_named_as_it_is(uri: str) -> None:
         ("如何退款？", "zh"),
         ("返金はどうなりますか", "ja"),
         ("환불은 어떻게 하나요?", "ko"),
+        ("Hi, wie kündige ich?", "de"),
+        ("ok, cómo cancelo el pedido", "es"),
+        ("Is there a discount?", "en"),
+        ("Il y a un problème avec la commande", "fr"),
         ("E-4012", ""),
     ],
 )
