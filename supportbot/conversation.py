@@ -46,6 +46,9 @@ class Cause(StrEnum):
     DECLINED = "declined"  # the model found no answer in the passages
     UNGROUNDED = "ungrounded"  # nothing that the model wrote was held by them
     SMALL_TALK = "small_talk"
+    INSULT = "insult"  # and nothing else
+    HUMAN_WANTED = "human_wanted"
+    CURATED = "curated"  # none is needed: a person wrote the answer
     NO_KEY = "no_key"
     BUDGET = "budget"
     RETRIEVAL = "retrieval"

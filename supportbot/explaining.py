@@ -21,6 +21,7 @@ from knowledge.reranker import load_reranker
 from knowledge.retriever import Retriever
 from knowledge.sufficiency import is_sufficient, load_calibration
 from supportbot.answering.answerer import PASSAGES
+from supportbot.answering.lengths import asking_first
 from supportbot.answering.policy import everything
 from supportbot.conversation import Cause, Outcome
 from supportbot.database import Database
@@ -290,7 +291,8 @@ def _not_permitted(kept: KeptAnswer, retriever: Retriever, store: ReleaseStore) 
 
 
 def _search(kept: KeptAnswer, retriever: Retriever, scope: Scope) -> Evidence:
-    return retriever.retrieve(kept.answer.question, scope, PASSAGES, kept.context)
+    asked = asking_first(kept.answer.question)
+    return retriever.retrieve(asked, scope, PASSAGES, kept.context)
 
 
 def _evidence(kept: KeptAnswer) -> str:

@@ -146,12 +146,12 @@ class Answerer:
             text = routing.asked_back(evidence, run.speak(route.language))
             yield run.close(Outcome.CLARIFY, text, Cause.UNCLEAR)
             return
-        if known := await self._known(run, evidence, history):
-            yield run.repeat(known)
-            return
         if evidence.curated:
             text, citations = quotes.curated(evidence.curated)
-            yield run.close(Outcome.ANSWERED, text, "curated", citations)
+            yield run.close(Outcome.ANSWERED, text, Cause.CURATED, citations)
+            return
+        if known := await self._known(run, evidence, history):
+            yield run.repeat(known)
             return
         if not is_sufficient(evidence):
             yield run.close(Outcome.NOT_FOUND, run.texts.not_found, policy.why_not(evidence))

@@ -27,7 +27,7 @@ from supportbot.answering.phrases import (
     WISHES_ALONE,
 )
 from supportbot.answering.texts import Texts
-from supportbot.conversation import Outcome, Turn
+from supportbot.conversation import Cause, Outcome, Turn
 
 Kind = Literal["greeting", "thanks", "goodbye", "human", "insult", "empty", "vague", "unclear"]
 
@@ -91,7 +91,7 @@ def route(message: str) -> Route | None:
     return _of_phrases(text)
 
 
-def reply(route: Route, texts: Texts, contact: str) -> tuple[Outcome, str, str]:
+def reply(route: Route, texts: Texts, contact: str) -> tuple[Outcome, str, Cause]:
     """Return outcome, text and cause of the answer to a message that asks nothing.
 
     Args:
@@ -100,13 +100,13 @@ def reply(route: Route, texts: Texts, contact: str) -> tuple[Outcome, str, str]:
     if route.kind == "human":
         shown = f"<{contact}>" if contact.startswith("http") else contact
         text = texts.contact.format(contact=shown) if contact else texts.no_contact
-        return Outcome.HANDED_OFF, text, "human_wanted"
+        return Outcome.HANDED_OFF, text, Cause.HUMAN_WANTED
     if route.kind == "insult":
-        return Outcome.CLARIFY, texts.insult, "insult"
+        return Outcome.CLARIFY, texts.insult, Cause.INSULT
     small_talk = {"greeting": texts.greeting, "thanks": texts.thanks, "goodbye": texts.goodbye}
     if route.kind in small_talk:
-        return Outcome.CLARIFY, small_talk[route.kind], "small_talk"
-    return Outcome.CLARIFY, texts.vague, "unclear"
+        return Outcome.CLARIFY, small_talk[route.kind], Cause.SMALL_TALK
+    return Outcome.CLARIFY, texts.vague, Cause.UNCLEAR
 
 
 def asked_back(evidence: Evidence, texts: Texts) -> str:
