@@ -105,6 +105,9 @@ def _add_evaluate(commands: Commands) -> None:
     parser.add_argument("--answers", action="store_true", help="also ask the configured model")
     parser.add_argument("--html", metavar="FILE", type=Path, help="write the report as a page")
     parser.add_argument(
+        "--grounding", action="store_true", help="also try the check of citations on the dataset"
+    )
+    parser.add_argument(
         "--no-history", action="store_true", help="search follow-ups without what was asked before"
     )
     _add_common_options(parser)
@@ -246,6 +249,7 @@ async def _measure(options: argparse.Namespace) -> int:
         options.answers,
         history=not options.no_history,
         html=options.html,
+        grounding=options.grounding,
     )
     report = await evaluate(wanted, _settings(options))
     if options.html:

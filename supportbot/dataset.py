@@ -27,6 +27,7 @@ class LabelledQuestion:
     is_answerable: bool
     relevant: Mapping[str, int] = field(default_factory=dict)
     history: tuple[str, ...] = ()  # what the asker said before, in order
+    answer: str = ""  # as people wrote it
 
 
 def read_questions(dataset: Path) -> list[LabelledQuestion]:
@@ -56,6 +57,7 @@ def read_questions(dataset: Path) -> list[LabelledQuestion]:
             bool(row["answerable"]),
             relevant[str(row["id"])],
             _said_before(row),
+            str(row.get("answer") or ""),
         )
         for row in rows
         if row.get("answerable") is not None

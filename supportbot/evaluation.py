@@ -48,6 +48,7 @@ from supportbot.measures import (
     trec_run,
 )
 from supportbot.refusal import RefusalReport, judge_refusal
+from supportbot.trials import GroundingReport, try_out
 
 Ask = Callable[[Question], Awaitable[Answer]]
 
@@ -69,6 +70,7 @@ class EvaluationOptions:
         home: a home that holds the corpus already; None: build it into a temporary one.
         history: search follow-ups together with what was asked before; False: each alone.
         html: where the report is to be written as a page; it is seen beforehand that it can be.
+        grounding: also try the check of citations on right and wrong sentences.
     """
 
     dataset: Path
@@ -78,6 +80,7 @@ class EvaluationOptions:
     home: Path | None = None
     history: bool = True
     html: Path | None = None
+    grounding: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,7 @@ class EvaluationReport:
     retrieval_ms: Mapping[str, float]
     answers: AnswersReport | None = None
     refusal: RefusalReport | None = None
+    grounding: GroundingReport | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the public form."""
@@ -124,6 +128,7 @@ class EvaluationReport:
             "retrieval_ms": dict(self.retrieval_ms),
             "answers": asdict(self.answers) if self.answers else None,
             "refusal": self.refusal.to_json() if self.refusal else None,
+            "grounding": self.grounding.to_json() if self.grounding else None,
         }
 
     def render(self) -> str:
@@ -142,6 +147,8 @@ class EvaluationReport:
             lines += ["", *self.refusal.render()]
         if self.answers:
             lines += ["", *_render_answers(self.answers)]
+        if self.grounding:
+            lines += ["", *self.grounding.render()]
         return "\n".join(lines)
 
 
@@ -168,7 +175,9 @@ async def evaluate(
         if options.run:
             await asyncio.to_thread(options.run.write_text, trec_run(searched), encoding="utf-8")
         answers = await _ask_all(questions, corpus, ask) if options.answers else None
-    return _report(options, searched, documents, corpus.failed, answers)
+        tried = await asyncio.to_thread(_try_out, questions, corpus) if options.grounding else None
+    report = _report(options, searched, documents, corpus.failed, answers)
+    return replace(report, grounding=tried)
 
 
 async def search(options: EvaluationOptions, settings: BotSettings) -> list[Searched]:
@@ -403,6 +412,18 @@ def _held_sentences(answer: Answer, opened: OpenRelease) -> list[bool]:
     ]
     verdicts = [check(unit, passages) for unit in split(answer.text)]
     return [verdict.is_held for verdict in verdicts if verdict.needs_source]
+
+
+def _try_out(questions: Sequence[LabelledQuestion], corpus: _Corpus) -> GroundingReport:
+    store = ReleaseStore(corpus.settings.home)
+    with closing(store.open()) as opened:
+        documents = opened.release.documents
+        held = opened.vectors.get([id_ for one in documents.values() for id_ in one.chunk_ids])
+        chunks = {
+            corpus.dataset_id(name): [held[id_] for id_ in documents[name].chunk_ids]
+            for name in sorted(documents)
+        }
+    return try_out(questions, chunks)
 
 
 def _share(verdicts: Sequence[bool]) -> float | None:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from knowledge.keywords import tokenize
 
 _QUOTES = str.maketrans("“”„«»‟‘’‚‐‑‒–—−\u00a0\u202f", '""""""\'\'\'------  ')
+_SIGNS = re.compile("[™®©\u2060\u200b\u00ad]")  # beside a name they are no part of it
 _URL = re.compile(r"(?:\b[a-z][a-z0-9+.-]{1,20}://|//)[^\s<>\"'`|)\]]+", re.I)
 _SCHEME = re.compile(r"\b(?:javascript|vbscript|data|file|mailto|tel|blob):[^\s<>\"'`|)\]]+", re.I)
 _TARGET = re.compile(r"\]\s*\(\s*<?([^\s<>)]+)|^\s*\[[^\]]+\]:\s*<?(\S+)", re.M)
@@ -28,23 +29,64 @@ _UNIT_NAMES = """
 day days tag tage tagen jour jours día días dia dias giorno giorni dag dagen
 week weeks woche wochen semaine semaines semana semanas settimana settimane weken
 month months monat monate monaten mois mes meses mese mesi maand maanden
-year years jahr jahre jahren an ans année années año años ano anos anno anni jaar
-hour hours hr hrs stunde stunden heure heures hora horas ora ore uur
+year years jahr jahre jahren ans année années año años ano anos anno anni jaar
+hour hours hr hrs h stunde stunden heure heures hora horas ora ore uur
 minute minutes min mins minuten minuto minutos minuti minuut
-second seconds sec secs sekunde sekunden seconde secondes segundo segundos secondo secondi
-$ dollar dollars usd
-€ euro euros eur
-£ pound pounds gbp
-% percent percentage prozent pourcent
-gb gigabyte gigabytes
-mb megabyte megabytes
-kb kilobyte kilobytes
+second seconds sec secs s sekunde sekunden seconde secondes segundo segundos secondo secondi
+millisecond milliseconds ms millisekunde millisekunden
+dollar $ dollars usd
+euro € euros eur
+sterling £ gbp
+yen ¥ jpy
+rupee ₹ rupees inr
+chf franc francs franken
+percent % percentage prozent pourcent
+tb terabyte terabytes
+gb gigabyte gigabytes gib
+mb megabyte megabytes mib
+kb kilobyte kilobytes kib
+gbps
+mbps
+kbps
+ghz gigahertz
+mhz megahertz
+khz kilohertz
+hz hertz
 km kilometer kilometers kilometre kilometres
-mile miles
-kg kilogram kilograms
+m meter meters metre metres
+cm centimeter centimeters centimetre centimetres
+mm millimeter millimeters millimetre millimetres
+mile miles mi
+foot feet ft
+inch inches
+yard yards
+acre acres
+hectare hectares
+kg kilogram kilograms kilo kilos
 mg milligram milligrams
-am a.m
-pm p.m
+g gram grams gramm
+pound pounds lb lbs
+ounce ounces oz
+ton tons tonne tonnes
+l liter liters litre litres
+ml milliliter milliliters millilitre millilitres
+gallon gallons
+w watt watts
+kw kilowatt kilowatts
+kwh
+v volt volts
+mah
+px pixel pixels
+point points
+degree ° degrees grad
+fahrenheit
+celsius
+hundred
+thousand tausend
+million millions mio millionen
+billion billions milliarde milliarden
+am
+pm
 """
 _UNITS = {
     name: line.split()[0] for line in _UNIT_NAMES.strip().splitlines() for name in line.split()
@@ -55,7 +97,7 @@ _NUMBER_NAMES = (
 )
 _NUMBER_WORDS = {name: str(value) for value, name in enumerate(_NUMBER_NAMES.split())} | {
     "a": "1", "an": "1", "thirty": "30", "forty": "40", "fifty": "50", "sixty": "60",
-    "seventy": "70", "eighty": "80", "ninety": "90", "hundred": "100",
+    "seventy": "70", "eighty": "80", "ninety": "90",
 }  # fmt: skip
 _MONTHS = """
 january february march april may june july august september october november december
@@ -69,6 +111,19 @@ weder niemals pas jamais sans aucun aucune ningún ninguna nunca sin non mai sen
 nooit zonder
 """
 _DENIALS = frozenset(_DENYING.split())
+_OPPOSITE_NAMES = """
+before|after; enable|disable; enables|disables; enabled|disabled; minimum|maximum; at least|at most;
+more than|less than; increase|decrease; increases|decreases; increased|decreased; required|optional;
+allowed|forbidden; higher|lower; earlier|later; above|below; inside|outside; internal|external;
+fewer|more; free|paid; public|private; left|right; top|bottom; add|remove; adds|removes; start|stop;
+turn on|turn off; turned on|turned off; turns on|turns off; switch on|switch off; sign in|sign out;
+log in|log out; upload|download; import|export; install|uninstall; lock|unlock; mute|unmute;
+upgrade|downgrade; incoming|outgoing; online|offline; manually|automatically; older|newer;
+oldest|newest; shorter|longer; accept|reject; accepts|rejects; encrypt|decrypt; show|hide
+"""
+_PAIRS = [pair.strip().split("|") for pair in _OPPOSITE_NAMES.split(";")]
+_OPPOSITES = {one: other for a, b in _PAIRS for one, other in ((a, b), (b, a))}
+_SIDE = re.compile(rf"\b(?:{'|'.join(sorted(_OPPOSITES, key=len, reverse=True))})\b")
 _FUNCTION = """
 a an the to of for in on at by be been is are was were do does did will would can could may might
 must should have has had any it its this that you your we our they or and
@@ -80,19 +135,33 @@ _NEAR = 5  # words on each side of a number, one of which its passage must hold 
 _PLACE_SHARE = 0.6  # of the words around a number that stand together anywhere
 _TITLE_SHARE = 0.6  # of capitalised words
 _NAME_PAIR = re.compile(r"(?<=[a-z,] )[A-Z][a-z]+ [A-Z][a-z]+\b")
+_TACIT_UNITS = frozenset(("year", "dollar"))
+_CURRENCIES = frozenset("$€£¥₹")
+_TENS = "twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety"
+_ONES = "one|two|three|four|five|six|seven|eight|nine"
+_FIGURE = re.compile(rf"\d+(?:[.,:]\d+)*|\b(?:{_TENS})-(?:{_ONES})\b|[^\W\d_]+")
+_HALF_OF_DAY = re.compile(r"\b([ap])\.\s?m\b\.?")
+_RANGE_END = re.compile(
+    r"^\s?(?:-|to|and|or|bis|und|oder|à|et|ou|a|y|o)\s?"
+    rf"(?:\d+(?:[.,:]\d+)*|(?:{'|'.join(_NUMBER_WORDS)})\b)"
+)
+_UNIT_WORDS = re.compile(r"[\s-]*([^\W\d_]+|[$€£¥₹%°])\.?(?:[ -]?([^\W\d_]+))?")
+_RUN_ON = re.compile(r"(?<=[a-z\d)])\.(?=(?:The|This|These|It|If|For|You|In|We|When|A|To)\b)")
+_DEGREES = re.compile(r"°\s?[CF]\b")
+EXACT_WORDS = frozenset(_NUMBER_WORDS) | frozenset(_UNITS)  # compared as numbers, not as words
 _SCOPE = 3  # content words after a negation that it governs
 
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number with its unit ("" where there is none) and the stems around it."""
+    """A number with its units, such as $ and million, and the stems around it."""
 
     value: str
-    unit: str
+    units: frozenset[str]
     around: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
-        return f"{self.value} {self.unit}".strip()
+        return " ".join([self.value, *sorted(self.units)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +185,7 @@ class Held:
     """What a passage holds literally."""
 
     text: str
+    words: frozenset[str]
     terms: frozenset[str]
     numbers: tuple[Number, ...]  # `around` is the whole sentence, item or row
     parts: tuple[frozenset[str], ...]  # the stems of the title and headings, of each sentence …
@@ -124,16 +194,18 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Denials:
-    """The stems that stand under a negation, and those that do not."""
+    """The stems that stand under a negation, those that do not, and the first under each one."""
 
     denied: frozenset[str] = frozenset()
     affirmed: frozenset[str] = frozenset()
+    heads: frozenset[str] = frozenset()
     has_any: bool = False
+    sides: frozenset[str] = frozenset()  # words that have an opposite: before, enable, at least
 
 
 def normalised(text: str) -> str:
     """Return a text for comparison: NFKC, casefolded, plain quotes and dashes, single spaces."""
-    folded = unicodedata.normalize("NFKC", text).translate(_QUOTES).casefold()
+    folded = unicodedata.normalize("NFKC", _SIGNS.sub("", text)).translate(_QUOTES).casefold()
     return " ".join(folded.replace("*", "").replace("`", "").split())
 
 
@@ -147,12 +219,14 @@ def held(context: str, segments: Iterable[str], uri: str = "") -> Held:
     urls = {_address(url) for url in _urls(whole)} | ({_address(uri)} if "://" in uri else set())
     stems = [frozenset(tokenize(part)) for part in parts]
     numbers = [
-        Number(number.value, number.unit, around)
+        Number(number.value, number.units, around)
         for part, around in zip(parts, stems, strict=True)
         for number in _numbers(normalised(part))
     ]
     terms = frozenset[str]().union(*stems)
-    return Held(normalised(whole), terms, tuple(numbers), tuple(stems), frozenset(urls))
+    text = normalised(whole)
+    words = frozenset(re.findall(r"[^\W\d_]+", text))
+    return Held(text, words, terms, tuple(numbers), tuple(stems), frozenset(urls))
 
 
 def claimed(text: str) -> Claimed:
@@ -161,6 +235,7 @@ def claimed(text: str) -> Claimed:
     rest = text
     for url in urls:
         rest = rest.replace(url, " ")
+    rest = _RUN_ON.sub(". ", rest)
     straight = rest.translate(_QUOTES)
     spans = [*_CODE_SPAN.findall(straight), *_QUOTED.findall(straight)]
     codes = [token for token in _tokens(rest) if _is_code(token)]
@@ -169,7 +244,7 @@ def claimed(text: str) -> Claimed:
     addresses = [_address(url) for url in urls if not url.casefold().startswith("mailto:")]
     return Claimed(
         tuple(literal for literal in literals if literal),
-        tuple(_names(straight)),
+        tuple(_names(_DEGREES.sub("°", straight))),
         tuple(_numbers(normalised(rest), is_claim=True)),
         tuple(addresses),
     )
@@ -193,9 +268,11 @@ def missing(claim: Claimed, passages: Sequence[Held]) -> str:
 
 
 def _is_named(name: str, passage: Held) -> bool:
-    return set(tokenize(name)) <= passage.terms and (
-        " " not in name or name.casefold() in passage.text
-    )
+    """Tell whether a name stands in a passage, with or without an s of the plural or genitive."""
+    if " " in name:
+        return name.casefold() in passage.text
+    word = name.casefold()
+    return any(form in passage.words for form in (word, f"{word}s", word.removesuffix("s")))
 
 
 def _is_held(claim: Number, passages: Sequence[Held]) -> bool:
@@ -216,30 +293,35 @@ def _is_held(claim: Number, passages: Sequence[Held]) -> bool:
 def _is_same(claim: Number, held: Number) -> bool:
     """Tell whether two numbers agree.
 
-    Where the passage names no unit next to it the unit must stand in the same sentence; ages and
+    Where the passage names no unit next to it the units must stand in the same sentence; ages and
     prices do without.
     """
     if claim.value != held.value:
         return False
-    if claim.unit == held.unit or not claim.unit:
+    if claim.units <= held.units:
         return True
-    return not held.unit and (claim.unit in held.around or claim.unit in ("year", "$"))
+    return not held.units and _stems(sorted(claim.units - _TACIT_UNITS)) <= held.around
 
 
 def denials(text: str) -> Denials:
     """Return which stems of a text stand under a negation, which do not, clause by clause."""
     has_any = bool(_CJK_DENIAL.search(text))
+    heads: list[str] = []
     denied: list[str] = []
     affirmed: list[str] = []
-    for clause in _CLAUSE.split(normalised(text)):
+    plain = normalised(text)
+    for clause in _CLAUSE.split(plain):
         left = 0
         for word in _WORD.findall(clause):
             if word in _DENIALS or word.endswith("n't"):
                 left, has_any = _SCOPE, True
             elif word not in _FUNCTION_WORDS:
+                if left == _SCOPE:
+                    heads.append(word)
                 (denied if left else affirmed).append(word)
                 left = max(0, left - 1)
-    return Denials(_stems(denied), _stems(affirmed), has_any)
+    sides = frozenset(_SIDE.findall(plain))
+    return Denials(_stems(denied), _stems(affirmed), _stems(heads), has_any, sides)
 
 
 def _stems(words: Sequence[str]) -> frozenset[str]:
@@ -257,17 +339,23 @@ def contradiction(
     denied_here = claim.denied & terms & close
     if denied_here and not any(segment.denied & denied_here for segment, _ in near):
         return "not " + " ".join(sorted(denied_here))
-    if claim.has_any:
+    for head in claim.heads & terms & close:
+        if not any(head in segment.denied for segment, _ in near):
+            return f"not {head}"
+    for head in frozenset[str]().union(*(segment.heads for segment, _ in near)):
+        if head in (claim.affirmed - claim.denied) & terms and all(
+            head in segment.denied for segment, held in near if head in held
+        ):
+            return head
+    return _opposed(claim, [segment for segment, _ in near])
+
+
+def _opposed(claim: Denials, near: Sequence[Denials]) -> str:
+    """Return a word of the claim whose opposite stands in its place; "" where negations meddle."""
+    there = frozenset[str]().union(*(segment.sides for segment in near))
+    if claim.has_any or any(segment.has_any for segment in near):
         return ""
-    denied_there = {
-        stem
-        for stem in claim.affirmed & terms & close
-        if all(
-            stem in seg.denied and stem not in seg.affirmed for seg, held in near if stem in held
-        )
-    }
-    scope = max((len(segment.denied) for segment, _ in near), default=0)
-    return " ".join(sorted(denied_there)) if len(denied_there) >= min(2, max(1, scope)) else ""
+    return next((s for s in sorted(claim.sides - there) if _OPPOSITES[s] in there), "")
 
 
 def _urls(text: str) -> list[str]:
@@ -340,23 +428,29 @@ def _looks_german(text: str) -> bool:
 def _numbers(text: str, is_claim: bool = False) -> list[Number]:
     """Return the numbers of a normalised text, with their units and the stems around them.
 
-    A number in words counts where a unit follows it: elsewhere `one` is no number.
+    `one` and `a` count where a unit follows them, in a passage only: elsewhere they are no numbers.
     """
-    text = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text)
+    text = _HALF_OF_DAY.sub(r"\1m", re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text))
+    text = text.replace("°c", "° celsius").replace("°f", "° fahrenheit")
     found = []
-    for match in re.finditer(r"\d+(?:[.,:]\d+)*|[^\W\d_]+", text):
+    for match in _FIGURE.finditer(text):
         value = match.group()
-        if not (value[0].isdigit() or value in _NUMBER_WORDS):
+        if not (value[0].isdigit() or _in_digits(value)):
             continue
         before, after = text[: match.start()], text[match.end() :]
-        unit = _unit(before[-1:], after[:40])
-        if not value[0].isdigit():
-            if not unit or (is_claim and value in ("a", "an", "one")):
-                continue
-            value = _NUMBER_WORDS[value]
+        units = _units(before[-1:], after[:60])
+        if value in ("a", "an", "one") and (is_claim or not units):
+            continue
         around = _around(before, after) if is_claim else frozenset[str]()
-        found.append(Number(_canonical(value), unit, around))
+        found.append(Number(_canonical(_in_digits(value) or value), units, around))
     return found
+
+
+def _in_digits(words: str) -> str:
+    """Return a number in words, such as `twenty-four`, in digits; "" where it is none."""
+    tens, _, ones = words.partition("-")
+    value = _NUMBER_WORDS.get(tens, "")
+    return value[0] + _NUMBER_WORDS[ones] if ones else value
 
 
 def _around(before: str, after: str) -> frozenset[str]:
@@ -365,15 +459,17 @@ def _around(before: str, after: str) -> frozenset[str]:
     return _stems([word for word in words if word not in _FUNCTION_WORDS and word not in _UNITS])
 
 
-def _unit(before: str, after: str) -> str:
-    """Return the unit of a number, which one word may part from it: `10 business days`."""
-    if before in ("$", "€", "£"):
-        return before
-    words = re.match(r"[\s-]*([^\W\d_]+|[$€£%])\.?(?:[ -]([^\W\d_]+))?", after)
-    if not words:
-        return ""
-    first, second = words.groups()
-    return _UNITS.get(first) or _UNITS.get(second or "", "")
+def _units(before: str, after: str) -> frozenset[str]:
+    """Return the units of a number: its currency, and what follows it.
+
+    One word may part a unit from it, `10 business days`, two units may follow, `4 million acres`,
+    and the unit of a range stands after its end: `3 to 5 days`.
+    """
+    found = {_UNITS[before]} if before in _CURRENCIES else set()
+    words = _UNIT_WORDS.match(_RANGE_END.sub("", after))
+    if words:
+        found |= {_UNITS[word] for word in words.groups() if word in _UNITS}
+    return frozenset(found)
 
 
 def _canonical(number: str) -> str:

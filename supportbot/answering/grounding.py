@@ -17,6 +17,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import groupby
 
 from knowledge.documents import Chunk
 from knowledge.keywords import tokenize
@@ -31,6 +32,7 @@ from supportbot.answering.sentences import MARK, Unit, split
 SUPPORT = 0.6  # share of the content stems that must stand in the cited passages together
 SUPPORT_UNMARKED = 0.75  # in one passage, for a mark to be added
 MIN_UNMARKED_TERMS = 2  # a claim of fewer content words is not looked up
+FOREIGN_RUN = 3  # content words in a row that stand nowhere in the passages: another's half
 LOCAL_SUPPORT = 0.3  # share that must stand close together in one passage
 MARK_SUPPORT = 0.3  # share below which a passage is no source of the sentence, and its mark goes
 CLOSE = 0.6  # of the best share: one of these sentences must deny something if the claim does
@@ -38,6 +40,11 @@ CLOSEST = 0.9  # of the best share: the sentences whose negations are compared w
 MAX_QUOTE_CHARACTERS = 300
 _MARK = re.compile(MARK)
 _LEAD_IN_WORDS = 25
+_OPENING = re.compile(
+    r"^\W*(?:according to (?:the|our|your|this) [\w ]{3,40},|(?:please )?note that|in short,"
+    r"|in summary,|in other words,|yes,)\s*",
+    re.I,
+)
 _STOP = """
 a an the and or but if then than so that this these those there here it its i me my we us our you
 your he she they them their is are was were am be been being do does did has have had can could
@@ -139,7 +146,8 @@ class Claim:
     """A unit without its marks, taken apart."""
 
     text: str
-    terms: frozenset[str]  # stems of its content words
+    stems: tuple[str, ...]  # of its content words, in order
+    terms: frozenset[str]
     claimed: facts.Claimed
     denials: facts.Denials
     language: str
@@ -148,9 +156,17 @@ class Claim:
     def of(cls, text: str, kind: str = "sentence") -> Claim:
         """Take a text apart."""
         body = re.sub(r"^\s*(?:[-*+•]|\d{1,3}[.)])\s+", "", text) if kind == "item" else text
-        stems = frozenset(tokenize(plain(body))) - _stop_terms()
-        content = frozenset(stem for stem in stems if not stem[0].isdigit())
-        return cls(body, content, facts.claimed(body), facts.denials(body), language_of(body))
+        body = _OPENING.sub("", body)
+        stop = _stop_terms()
+        stems = [one for one in tokenize(plain(body)) if one not in stop and not one[0].isdigit()]
+        return cls(
+            body,
+            tuple(stems),
+            frozenset(stems),
+            facts.claimed(body),
+            facts.denials(body),
+            language_of(body),
+        )
 
     @property
     def is_lead_in(self) -> bool:
@@ -171,7 +187,7 @@ def _segment(text: str) -> Segment:
 
 @cache
 def _stop_terms() -> frozenset[str]:
-    return frozenset(tokenize(_STOP))
+    return frozenset(tokenize(" ".join([_STOP, *facts.EXACT_WORDS])))
 
 
 def _check_claim(claim: Claim, cited: Sequence[Passage], support: float) -> Verdict:
@@ -185,6 +201,8 @@ def _check_claim(claim: Claim, cited: Sequence[Passage], support: float) -> Verd
     held = frozenset[str]().union(*(passage.terms for passage in alike))
     if _share(claim.terms, held) < support:
         return Verdict(reason=f"{_share(claim.terms, held):.0%} of its words stand in the passage")
+    if _longest_run(stem not in held for stem in claim.stems) >= FOREIGN_RUN:
+        return Verdict(reason="a part of it stands nowhere in the passage")
     best = max(_share(claim.terms, part | one.context) for one in alike for part in one.held.parts)
     if best < LOCAL_SUPPORT:
         return Verdict(reason=f"{best:.0%} of its words stand together")
@@ -261,6 +279,10 @@ def _quote(claim: Claim, passage: Passage) -> str:
     return (
         best if len(best) <= MAX_QUOTE_CHARACTERS else best[:MAX_QUOTE_CHARACTERS].rsplit(" ", 1)[0]
     )
+
+
+def _longest_run(flags: Iterable[bool]) -> int:
+    return max((sum(run) for _, run in groupby(flags)), default=0)
 
 
 def _is_comparable(claim: Claim, passage: Passage) -> bool:

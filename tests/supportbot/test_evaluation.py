@@ -107,6 +107,26 @@ async def test_ids_of_a_jsonl_corpus_may_be_anything(
     assert report.ranking["MRR@10"] == 1.0
 
 
+async def test_the_check_of_citations_is_tried_on_the_dataset(
+    dataset: Path, settings: BotSettings
+) -> None:
+    pages = (
+        "Reset your password on the account page with the link that we send to you.",
+        "Refunds take five days after the parcel arrived, and you cannot return gift cards.",
+        "Error E-4012 means that the disk is full; free 20 GB before you try again.",
+    )
+    for name, text in zip(PAGES, pages, strict=True):
+        (dataset / "corpus" / f"{name}.md").write_text(f"# {name}\n\n{text}")
+    report = await evaluate(EvaluationOptions(dataset, "bm25", grounding=True), settings)
+    grounding = report.to_json()["grounding"]
+    assert grounding["true"]["word for word"] == {
+        "tried": 3, "refused": 0, "share": 0.0, "examples": [],
+    }  # fmt: skip
+    assert grounding["wrong"]["changed code"]["caught"] == 1
+    assert grounding["hard_facts_caught"] == 1.0
+    assert "changed number *" in report.render()
+
+
 async def test_answers_are_judged_by_outcome_citation_and_cost(
     dataset: Path, settings: BotSettings
 ) -> None:

@@ -163,3 +163,93 @@ def test_numbers_must_stand_beside_the_words_they_belong_to() -> None:
     chunk = Chunk("c", "d", "", "d", (), "Basic has 5 seats. Plus has 20 seats.", 0)
     swapped = Unit("Basic has 20 seats. [1]", "sentence")
     assert not check(swapped, [Passage.of(1, chunk)]).is_held
+
+
+def held(text: str, *sentences: str) -> bool:
+    """Tell whether a passage of these sentences holds a text."""
+    chunk = Chunk("c", "d", "", "d", (), " ".join(sentences), 0)
+    return check(Unit(f"{text} [1]", "sentence"), [Passage.of(1, chunk)]).is_held
+
+
+@pytest.mark.parametrize(
+    ("passage", "right", "wrong"),
+    [
+        (
+            "There are three plans for teams.",
+            "There are 3 plans for teams.",
+            "Teams have four plans.",
+        ),
+        ("It lasts twenty-four months.", "It lasts 24 months.", "It lasts twenty-five months."),
+        (
+            "Delivery takes three to 5 days.",
+            "Delivery takes 3-5 days.",
+            "Delivery takes 3-5 weeks.",
+        ),
+        (
+            "Delivery takes 3 to 5 days.",
+            "Delivery takes between 3 and 5 days.",
+            "It takes 3-6 days.",
+        ),
+        ("The office opens at 8:30 a.m.", "It opens at 8:30 am.", "It opens at 8:30 p.m."),
+        ("A parcel may weigh 20 pounds.", "It may weigh 20 lbs.", "It may weigh 20 ounces."),
+        (
+            "Fires burned 4.2 million acres.",
+            "4.2 million acres burned.",
+            "4.2 billion acres burned.",
+        ),
+        (
+            "Fires burned 4.2 million acres.",
+            "4.2 million acres burned.",
+            "4.2 million miles burned.",
+        ),
+        (
+            "An upload may have 25 MB.",
+            "An upload may have 25 megabytes.",
+            "An upload may have 25 GB.",
+        ),
+        ("The plan costs €9 a seat.", "The plan costs 9 euros.", "The plan costs $9."),
+        ("Store paint at 20 degrees Celsius.", "Store paint at 20°C.", "Store paint at 20 °F."),
+        ("We use Google™ translation.", "We use Google translation.", "We use Bing translation."),
+    ],
+)
+def test_numbers_units_and_names_are_read_in_their_many_forms(
+    passage: str, right: str, wrong: str
+) -> None:
+    assert held(right, passage)
+    assert not held(wrong, passage)
+
+
+@pytest.mark.parametrize(
+    ("text", "passage"),
+    [
+        (
+            "Children are not eligible, and minors may send us personal information.",
+            "Children are not eligible, and minors may not send us personal information.",
+        ),
+        ("The forms do not need a signature.", "The forms need a signature, not a stamp."),
+        ("You can change the plan without a fee.", "You can change the plan with a fee."),
+        ("The sync is no longer supported on ARM.", "The sync is supported on ARM."),
+        ("Disable two-factor login first.", "Enable two-factor login first."),
+        ("Refunds are paid before we receive it.", "Refunds are paid after we receive it."),
+        ("Keep at most five backups of it.", "Keep at least five backups of it."),
+    ],
+)
+def test_the_reverse_of_the_passage_is_not_said(text: str, passage: str) -> None:
+    assert held(passage, passage)
+    assert not held(text, passage)
+
+
+def test_half_a_sentence_of_another_source_is_noticed() -> None:
+    passage = "Refunds take 14 days after we receive the parcel in our Leipzig warehouse."
+    assert not held(
+        "Refunds take 14 days after we receive the parcel in our warehouse from yoga teachers "
+        "worldwide.",
+        passage,
+    )
+
+
+def test_a_phrase_that_opens_a_sentence_needs_no_source() -> None:
+    passage = "Refunds take 14 days."
+    assert held("According to the help pages, refunds take 14 days.", passage)
+    assert held("Please note that refunds take 14 days.", passage)
+    assert held("Yes, refunds take 14 days.", passage)
