@@ -12,10 +12,12 @@ from supportbot.answering.cleaning import harmless, visible
 from supportbot.answering.grounding import Passage, Source, Verdict, check, marks_of
 from supportbot.answering.prompts import NO_ANSWER
 from supportbot.answering.quotes import cite
-from supportbot.answering.sentences import MARK, Unit, UnitSplitter
+from supportbot.answering.sentences import MARK, Unit, UnitSplitter, split
 from supportbot.conversation import Citation
 
 HOPELESS = 50  # dropped units in a row
+MAX_FAILED = 10  # sentences that the model is asked to mend
+MAX_FAILED_CHARACTERS = 300  # of each
 _MARK = re.compile(rf"[ \t]*\n?[ \t]*(?P<mark>{MARK})")
 _LINKED_MARK = re.compile(rf"\[({MARK})\]\([^)\n]*\)|({MARK})\([^)\n]*\)")
 _SOURCE_LINE = re.compile(rf"\s*(?:[-*+•]\s+|\d{{1,3}}[.)]\s+)?{MARK}[:\s]")
@@ -46,6 +48,17 @@ class Draft:
         self.dropped: Counter[str] = Counter()  # units, by the kind of reason
         self._dropped_in_a_row = 0
         self.declined = False  # the model said that the passages do not answer
+        self._failed: list[str] = []
+        self._shown_before: frozenset[str] = frozenset()  # of an earlier reply
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """Return the dropped sentences that are worth a second try.
+
+        These are those with a mark, or all where nothing is shown.
+        """
+        worth = [text for text in self._failed if marks_of(text) or not self.text]
+        return tuple(text[:MAX_FAILED_CHARACTERS] for text in worth[:MAX_FAILED])
 
     @property
     def citations(self) -> tuple[Citation, ...]:
@@ -73,6 +86,14 @@ class Draft:
         self._is_trusted = self._is_judged = self.declined = False
         self._dropped_in_a_row = 0
 
+    def resume(self) -> None:
+        """Make ready for a second reply, which goes on in a paragraph of its own."""
+        self.discard()
+        self._gap = "\n\n"
+        self._in_table = False
+        self._last_kind = ""
+        self._shown_before = frozenset(_words(unit) for unit in split(self.text))
+
     def _take(self, units: list[Unit], is_settled: bool) -> str:
         waiting, self._held = [*self._held, *units], []
         self._is_trusted = self._is_trusted or is_settled
@@ -99,6 +120,8 @@ class Draft:
         unit = _cleaned(unit)
         is_first_row = unit.kind == "row" and not self._in_table
         self._in_table = unit.kind == "row"
+        if _words(unit) in self._shown_before:
+            return
         verdict = self._verdict(unit)
         if is_first_row or _SEPARATOR_ROW.match(unit.text):
             self._wait(unit)
@@ -124,6 +147,8 @@ class Draft:
         self._gap += "\n" * _edge_breaks(unit.text)
         if unit.text.strip():
             self.dropped[_kind(verdict.reason)] += 1
+            if verdict.needs_source and not self.declined:
+                self._failed.append(unit.text.strip())
             self._dropped_in_a_row += 1
             _log.debug("dropped a %s: %s", unit.kind, _kind(verdict.reason))
 
@@ -181,7 +206,8 @@ class Draft:
         if passage not in self._numbers:
             number = self._numbers[passage] = len(self._numbers) + 1
             chunk = self._passages[passage - 1].chunk
-            self._citations.append(cite(number, chunk, words))
+            supplied = [one.chunk for one in self._passages]
+            self._citations.append(cite(number, chunk, words, supplied))
         return self._numbers[passage]
 
 
@@ -210,6 +236,10 @@ def _with_marks(body: str, kind: str, marks: str) -> str:
 
 def _edge_breaks(text: str) -> int:
     return text.count("\n") - text.strip().count("\n")
+
+
+def _words(unit: Unit) -> str:
+    return " ".join(_MARK.sub(" ", unit.text).split())
 
 
 def _level(heading: Unit) -> int:

@@ -250,7 +250,9 @@ def _check_code(text: str, passages: Sequence[Passage]) -> Verdict:
     for passage in passages:
         body = " ".join(passage.chunk.text.split())
         if lines and all(line in body for line in lines):
-            return Verdict((Source(passage.number, lines[0][:MAX_QUOTE_CHARACTERS]),))
+            own = passage.chunk.text.splitlines()
+            quote = next((one for one in own if lines[0] in " ".join(one.split())), own[0])
+            return Verdict((Source(passage.number, quote.strip()[:MAX_QUOTE_CHARACTERS]),))
     return Verdict(reason="code that stands in no passage")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from knowledge.documents import Chunk, Curated
@@ -35,7 +35,9 @@ def quote(question: str, chunks: Sequence[Chunk]) -> tuple[str, tuple[Citation, 
     spans = [span for chunk in chunks[:MAX_QUOTES] if (span := _best_span(chunk, terms))]
     best = max((span.score for span in spans), default=0.0)
     kept = [one for one in spans if one is spans[0] or one.score >= best * RELATIVE_SCORE]
-    citations = tuple(cite(n, span.chunk, span.text) for n, span in enumerate(kept, start=1))
+    citations = tuple(
+        cite(n, span.chunk, span.text, chunks) for n, span in enumerate(kept, start=1)
+    )
     blocks = [_block(span.text, number) for number, span in enumerate(kept, start=1)]
     return "\n\n".join(blocks), citations
 
@@ -48,12 +50,18 @@ def curated(found: Curated) -> tuple[str, tuple[Citation, ...]]:
     terms = frozenset(tokenize(found.question))
     first = found.chunks[0]
     span = _best_span(first, terms)
-    citation = cite(1, first, span.text if span else first.text[:MAX_CHARACTERS].strip())
-    return _marked(_shown(text), 1), (citation,)
+    words = span.text if span else first.text[:MAX_CHARACTERS].strip()
+    return _marked(_shown(text), 1), (cite(1, first, words, found.chunks),)
 
 
-def cite(number: int, chunk: Chunk, words: str) -> Citation:
-    """Return the citation of a passage for these words of it."""
+def cite(number: int, chunk: Chunk, words: str, supplied: Iterable[Chunk] = ()) -> Citation:
+    """Return the citation of a passage for these words of it.
+
+    `supplied` may hold other passages of its page.
+    """
+    elsewhere = [
+        one.text for one in supplied if one.document_id == chunk.document_id and one.id != chunk.id
+    ]
     return Citation(
         number=number,
         document_id=chunk.document_id,
@@ -61,7 +69,7 @@ def cite(number: int, chunk: Chunk, words: str) -> Citation:
         uri=chunk.uri,
         heading=chunk.heading,
         quote=words,
-        link=link_to(chunk.uri, words),
+        link=link_to(chunk.uri, words, chunk, elsewhere),
         chunk_id=chunk.id,
         text_hash=chunk.text_hash,
     )
