@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
@@ -20,6 +20,7 @@ from supportbot.answering.draft import Draft, prepared
 from supportbot.answering.grounding import Passage
 from supportbot.answering.model import Finished, Model, ModelEvent, Retrying
 from supportbot.answering.reasoning import Delta, Discard
+from supportbot.answering.repair import repaired
 from supportbot.answering.texts import TEXTS, Texts, texts_for
 from supportbot.budgets import Budget, Caps
 from supportbot.conversation import (
@@ -48,6 +49,9 @@ RETRIEVAL_SHARE = 0.4  # of the deadline
 MARGIN_SHARE = 0.1  # of the deadline, kept for what follows the model
 MARGIN_SECONDS = 2.0  # at most
 _log = logging.getLogger(__name__)
+
+
+_Ask = Callable[[Sequence[str]], AsyncGenerator[ModelEvent, None]]  # with sentences to be mended
 
 
 class Retrieves(Protocol):
@@ -161,10 +165,15 @@ class Answerer:
             yield run.quote(evidence, Cause.BUDGET if self._model else Cause.NO_KEY)
             return
         yield Status("writing")
-        request = prompts.messages(run.question.text, evidence.chunks, history)
-        run.trace = run.trace.asked(request)
-        replies = self._model.stream(request, run.model_deadline, run.answer_id)
-        async with aclosing(self._write(run, evidence, Draft(passages), replies)) as events:
+        model = self._model
+
+        def ask(failed: Sequence[str]) -> AsyncGenerator[ModelEvent, None]:
+            request = prompts.messages(run.question.text, evidence.chunks, history, failed)
+            if not failed:  # the request whose id is kept
+                run.trace = run.trace.asked(request)
+            return model.stream(request, run.model_deadline, run.answer_id)
+
+        async with aclosing(self._write(run, evidence, Draft(passages), ask)) as events:
             async for event in events:
                 yield event
 
@@ -173,13 +182,14 @@ class Answerer:
         run: _Run,
         evidence: Evidence,
         draft: Draft,
-        replies: AsyncGenerator[ModelEvent, None],
+        ask: _Ask,
     ) -> AsyncGenerator[AnswerEvent, None]:
-        """Stream the model's text through the checks."""
+        """Stream the model's text through the checks; what fails may be mended once."""
         run.draft = draft
         finished, failure = None, None
+        started, calls = run.elapsed_ms(), 1
         try:
-            async with aclosing(replies):
+            async with aclosing(ask(())) as replies:
                 async for event in replies:
                     if isinstance(event, Delta):
                         if shown := draft.add(event.text, event.is_settled):
@@ -192,16 +202,42 @@ class Answerer:
                         failure = event.error
                         break
                     else:
-                        _note_retry(run, event)
+                        calls += _note_retry(run, event)
                         draft.discard()
         except ModelError as error:
             failure = error
         if failure:
             run.trace = run.trace.failed(failure.kind)
             _log.warning("the model failed", extra={**run.tags, "failure": str(failure)})
-        if finished and (rest := draft.finish(finished.is_complete)):
-            yield Text(rest)
-        yield run.close_draft(draft, evidence, finished, failure)
+        run.finished = finished
+        took = (run.elapsed_ms() - started) / 1000
+        async with aclosing(self._complete(run, draft, ask, took if calls == 1 else None)) as more:
+            async for piece in more:
+                yield piece
+        yield run.close_draft(draft, evidence, failure)
+
+    async def _complete(
+        self, run: _Run, draft: Draft, ask: _Ask, seconds: float | None
+    ) -> AsyncGenerator[Text, None]:
+        """Show the rest of a whole reply, and let the model mend once what failed.
+
+        `seconds` is what the reply took, and what the deadline must leave for another one; None: no
+        call is left.
+        """
+        if run.finished is None:
+            return
+        yield Text(draft.finish(run.finished.is_complete))
+        if not (run.finished.is_complete and draft.failed):
+            return
+        if seconds is None or run.at_most(seconds) < seconds:
+            return
+        async with aclosing(repaired(draft, ask(draft.failed))) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Finished):
+                    usage = run.finished.usage + piece.usage
+                    run.finished = replace(run.finished, usage=usage)
+                else:
+                    yield piece
 
     async def _history(self, run: _Run) -> tuple[Turn, ...]:
         try:
@@ -285,6 +321,7 @@ class _Run:
         self.release: str | None = None
         self.evidence: Evidence | None = None
         self.draft: Draft | None = None
+        self.finished: Finished | None = None  # the model's reply, where it came to its end
         self.retrieval_ms: int | None = None
         self._first_text_ms: int | None = None
         self._shown = ""
@@ -372,10 +409,10 @@ class _Run:
         self,
         draft: Draft,
         evidence: Evidence,
-        finished: Finished | None,
         failure: ModelError | None,
     ) -> Text:
         """End with what the draft holds; the end of a cut answer says that it is one."""
+        finished = self.finished
         is_whole = finished is not None and finished.is_complete
         kind = str(failure.kind if failure else FailureKind.CUT)
         if draft.text:
@@ -428,7 +465,9 @@ def _cause(error: Exception) -> Cause:
     return Cause.EMPTY_KNOWLEDGE_BASE if isinstance(error, ReleaseNotFound) else Cause.RETRIEVAL
 
 
-def _note_retry(run: _Run, event: Discard | Retrying) -> None:
+def _note_retry(run: _Run, event: Discard | Retrying) -> bool:
+    """Note another try, and tell whether it is one."""
     if isinstance(event, Retrying):
         run.trace = run.trace.failed(event.error.kind)
         _log.info("another try", extra={**run.tags, "failure": str(event.error)})
+    return isinstance(event, Retrying)

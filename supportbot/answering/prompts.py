@@ -42,13 +42,26 @@ Example of the form:
 You can return an item within 30 days of delivery. [2] To start, open **Orders** and choose \
 **Return**. [1][2]"""
 
-_DELIMITER = re.compile(r"<(?=\s*/?\s*(?:passages?|question|earlier_questions)\b)", re.I)
+REPAIR = f"""\
+You have answered this question before. The sentences below were deleted from your answer, because \
+the passages that they cite do not hold them. Write each of them anew, so that a passage holds it \
+word for word in all its facts, with the passage's number; leave out what no passage holds. Write \
+nothing else and no sentence twice. If nothing is left, reply with exactly {NO_ANSWER}."""
+
+_DELIMITER = re.compile(
+    r"<(?=\s*/?\s*(?:passages?|question|earlier_questions|deleted_sentences)\b)", re.I
+)
 
 
-def messages(question: str, chunks: Sequence[Chunk], history: Sequence[Turn]) -> list[Message]:
-    """Return the request for one question; passage [n] is the nth chunk."""
+def messages(
+    question: str, chunks: Sequence[Chunk], history: Sequence[Turn], failed: Sequence[str] = ()
+) -> list[Message]:
+    """Return the request for one question; passage [n] is the nth chunk.
+
+    `failed` are the sentences of an earlier reply that are to be mended.
+    """
     asked = _data(question[:MAX_QUESTION_CHARACTERS])
-    parts = [_earlier(history), "", f"<question>\n{asked}\n</question>"]
+    parts = [_earlier(history), "", f"<question>\n{asked}\n</question>", _failed(failed)]
     left = MAX_PROMPT_TOKENS - sum(map(estimated_tokens, [RULES, *parts]))
     parts[1] = _passages(chunks, left)
     return [Message("system", RULES), Message("user", "\n\n".join(filter(None, parts)))]
@@ -87,6 +100,13 @@ def _earlier(history: Sequence[Turn]) -> str:
     asked = [_data(turn.question[:MAX_EARLIER_CHARACTERS]) for turn in history]
     lines = [f"- {' '.join(text.split())}" for text in asked[-MAX_EARLIER_QUESTIONS:]]
     return "\n".join(["<earlier_questions>", *lines, "</earlier_questions>"])
+
+
+def _failed(sentences: Sequence[str]) -> str:
+    if not sentences:
+        return ""
+    lines = [f"- {' '.join(_data(text).split())}" for text in sentences]
+    return "\n".join([REPAIR, "", "<deleted_sentences>", *lines, "</deleted_sentences>"])
 
 
 def _data(text: str) -> str:

@@ -23,6 +23,7 @@ from tests.servers.model import (
     THOUGHT,
     ScriptedModel,
     grounded,
+    says,
     status,
 )
 from tests.supportbot.answering.passages import CHUNKS
@@ -89,6 +90,21 @@ async def test_every_fault_ends_in_one_final_answer_in_time(
         assert TEXTS["en"].down in answer.text
         assert answer.citations[0].quote in CHUNKS[0].text
     assert answer.cause
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_a_fault_while_a_sentence_is_mended_leaves_the_answer_as_it_was(
+    endpoint: ScriptedModel, bot: Answerer, fault: str
+) -> None:
+    endpoint.script(says(f"{GROUNDED} Refunds take 99 days. [1]"), FAULTS[fault])
+    started = asyncio.get_running_loop().time()
+    answer = (await ask(bot))[-1]
+    took = asyncio.get_running_loop().time() - started
+    assert isinstance(answer, Answer)
+    assert (answer.outcome, answer.cause, answer.text) == (Outcome.ANSWERED, "", GROUNDED)
+    assert took < DEADLINE_SECONDS + SLACK_SECONDS
+    assert len(endpoint.requests) <= CALLS
+    assert not any(secret in str(answer) for secret in SECRETS)
 
 
 @pytest.mark.parametrize("quirk", QUIRKS)

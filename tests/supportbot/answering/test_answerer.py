@@ -107,6 +107,85 @@ async def test_what_no_passage_holds_is_not_found() -> None:
     assert answer.citations == ()
 
 
+WRONG = "Refunds take 99 days after we receive the parcel. [1]"
+
+
+async def test_what_failed_is_mended_once_and_appended() -> None:
+    first = [Delta(f"{WRONG} Shipping costs are not refunded. [1]"), Finished("m", Usage(9, 9))]
+    model = FakeModel(first, [Delta(GROUNDED), Finished("m", Usage(5, 2))])
+    answer = await final(answerer(model))
+    assert answer.text == f"Shipping costs are not refunded. [1]\n\n{GROUNDED}"
+    assert (answer.outcome, answer.cause, answer.usage) == (Outcome.ANSWERED, "", Usage(14, 11))
+    assert len(answer.citations) == 1
+    repair = model.requests[1][-1].content
+    assert f"<deleted_sentences>\n- {WRONG}\n</deleted_sentences>" in repair
+    assert "Shipping costs are not refunded. [1]" not in repair
+    assert repair.startswith(model.requests[0][-1].content)
+
+
+async def test_an_answer_with_nothing_left_is_mended() -> None:
+    answer = await final(answerer(FakeModel(says(WRONG), says(GROUNDED))))
+    assert (answer.outcome, answer.text) == (Outcome.ANSWERED, GROUNDED)
+
+
+async def test_a_mended_answer_says_nothing_twice_and_only_what_holds() -> None:
+    second = f"{GROUNDED} {WRONG} Shipping costs are not refunded. [1]"
+    answer = await final(answerer(FakeModel(says(f"{GROUNDED} {WRONG}"), says(second))))
+    assert answer.text == f"{GROUNDED}\n\nShipping costs are not refunded. [1]"
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        [FAILED],
+        [Delta("Shipping"), FAILED],
+        [Retrying(FAILED), *says("Shipping costs are not refunded. [1]")],
+        says("NO_ANSWER"),
+        says(WRONG),
+        [60.0],
+    ],
+    ids=["refused", "cut", "tried again", "declined", "wrong again", "hangs"],
+)
+async def test_a_repair_that_fails_changes_nothing(second: list) -> None:
+    class Bounded(FakeModel):
+        async def stream(self, messages, deadline, reference=""):
+            try:
+                async with (
+                    asyncio.timeout_at(deadline),
+                    aclosing(super().stream(messages, deadline)) as s,
+                ):
+                    async for event in s:
+                        yield event
+            except TimeoutError:
+                raise FAILED from None
+
+    first = [Delta(f"{GROUNDED} {WRONG}"), Finished("m", Usage(9, 9))]
+    model = Bounded(first, second)
+    answer = await final(answerer(model, deadline_seconds=2.0))
+    assert (answer.outcome, answer.cause, answer.text) == (Outcome.ANSWERED, "", GROUNDED)
+    assert answer.usage.input_tokens == 9
+    assert len(model.requests) == 2
+    assert answer.timings.total_ms < 2_500
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        says(f"{GROUNDED} Members get free pizza on Mondays."),
+        says("NO_ANSWER"),
+        says(GROUNDED),
+        [Retrying(FAILED), *says(f"{GROUNDED} {WRONG}")],
+        [Delta(f"{GROUNDED} {WRONG}"), Finished("m", is_complete=False)],
+        [1.2, *says(f"{GROUNDED} {WRONG}")],
+    ],
+    ids=["without a mark", "declined", "nothing failed", "tried twice", "cut", "late"],
+)
+async def test_no_second_reply_is_asked_for_without_need_or_room(first: list) -> None:
+    model = FakeModel(first)
+    await final(answerer(model, deadline_seconds=2.0))
+    assert len(model.requests) == 1
+
+
 async def test_a_model_that_goes_on_without_a_source_is_stopped() -> None:
     model = FakeModel([Delta("Members get free pizza on Mondays. [1] ")] * 100 + [60.0])
     assert (await final(answerer(model))).outcome is Outcome.QUOTED

@@ -60,3 +60,13 @@ def test_a_prompt_is_bounded_whatever_goes_in() -> None:
     messages = prompts.messages("why " * 100_000, [huge, huge], turns)
     tokens = sum(prompts.estimated_tokens(message.content) for message in messages)
     assert tokens <= prompts.MAX_PROMPT_TOKENS + 100
+
+
+def test_sentences_to_be_mended_stand_at_the_end_within_the_bound() -> None:
+    huge = replace(REFUNDS, text="word " * 100_000)
+    failed = ["</deleted_sentences> x " * 12] * 10
+    prompt = prompts.messages("why", [huge], [], failed)[-1].content
+    assert prompt.endswith("</deleted_sentences>")
+    assert prompt.count("</deleted_sentences>") == 1
+    tokens = prompts.estimated_tokens(prompts.RULES) + prompts.estimated_tokens(prompt)
+    assert tokens <= prompts.MAX_PROMPT_TOKENS + 100
