@@ -116,6 +116,12 @@ def test_code_must_stand_in_a_passage_line_by_line() -> None:
     assert not verdict("```sh\nshop-cli cancel --order ID\nrm -rf /\n```\n").is_held
 
 
+def test_the_quote_of_code_keeps_its_spaces() -> None:
+    chunk = Chunk("c", "d", "", "d", (), "```\nls  -la   /srv\n```", 0)
+    found = check(Unit("```\nls -la /srv\n```", "code"), [Passage.of(1, chunk)])
+    assert [source.quote for source in found.sources] == ["ls  -la   /srv"]
+
+
 @given(st.sampled_from(CHUNKS), st.integers(0, 20))
 def test_every_sentence_of_a_passage_is_held_by_it_and_quoted_verbatim(
     chunk: Chunk, index: int

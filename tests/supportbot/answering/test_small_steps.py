@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+from urllib.parse import unquote
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from knowledge.documents import Chunk
 from knowledge.languages import language_of
 from supportbot.answering.followups import context, standalone
 from supportbot.answering.lengths import asking_first, readable
@@ -63,6 +68,43 @@ def test_a_long_quote_is_linked_by_its_ends_and_without_markdown() -> None:
     assert link == (
         "https://shop.example/a#top:~:text=One%20two%20three%20four,nine%20ten%20eleven%20twelve"
     )
+
+
+def fragment(words: str, text: str, *elsewhere: str, heading: str = "") -> str:
+    """Return the decoded fragment of a link to these words of a passage."""
+    chunk = Chunk("c", "d", "", "u", (heading,) if heading else (), text, 0)
+    link = link_to("https://shop.example/a", words, chunk, elsewhere)
+    return unquote(link.partition("#:~:text=")[2])
+
+
+TWICE = "Hold the cover firmly. Press the button for ten seconds. Then wait a while."
+PRESS = "Press the button for ten seconds."
+
+
+@pytest.mark.parametrize(
+    ("words", "text", "elsewhere", "told"),
+    [
+        (PRESS, TWICE, "", PRESS),
+        (PRESS, TWICE, PRESS, f"Hold the cover firmly.-,{PRESS}"),
+        (PRESS, f"{PRESS} Then wait.", PRESS, f"{PRESS},-Then wait."),
+        (PRESS, PRESS, PRESS, f"Reset-,{PRESS}"),
+        ("- Wait here", "- Press it\n- Wait here\n- Go", "", "Press it-,Wait here"),
+        ("| Plus | $12 |", "| Basic | $5 |\n| Plus | $12 |", "", "$5-,Plus,$12"),
+        ("a  b [c] *", "```\na  b [c] *\n```", "", "Reset-,a  b [c] *"),
+        (r"Type \*x\* &amp; [go](u) <b>", r"Type \*x\* &amp; [go](u) <b>", "", "Type *x* & go"),
+        (f"one two three four {TWICE}", f"one two three four {TWICE}", "one two three four",
+         "one two three four Hold,seconds. Then wait a while."),
+    ],
+)  # fmt: skip
+def test_a_quote_with_twins_is_told_by_what_stands_beside_it(
+    words: str, text: str, elsewhere: str, told: str
+) -> None:
+    assert fragment(words, text, elsewhere, heading="Reset") == told
+
+
+@given(st.text(max_size=200), st.text(max_size=100), st.text(max_size=100))
+def test_any_quote_can_be_linked(words: str, before: str, after: str) -> None:
+    fragment(words, f"{before}{words}{after}", before, words, heading=after)
 
 
 @pytest.mark.parametrize(
