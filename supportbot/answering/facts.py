@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from urllib.parse import urlsplit
 
 from knowledge.keywords import tokenize
@@ -16,6 +17,7 @@ _URL = re.compile(r"(?:\b[a-z][a-z0-9+.-]{1,20}://|//)[^\s<>\"'`|)\]]+", re.I)
 _SCHEME = re.compile(r"\b(?:javascript|vbscript|data|file|mailto|tel|blob):[^\s<>\"'`|)\]]+", re.I)
 _TARGET = re.compile(r"\]\s*\(\s*<?([^\s<>)]+)|^\s*\[[^\]]+\]:\s*<?(\S+)", re.M)
 _CODE_SPAN = re.compile(r"`+([^`\n]{1,200})`+")
+_STRONG = re.compile(r"(?:\*\*|__)([^*_\n:]{2,60})(?:\*\*|__)(?!:)")  # with a colon it is a lead-in
 _QUOTED = re.compile(r"(?<!\w)\"([^\"\n]{2,200})\"(?!\w)")
 _TOKEN = re.compile(r"[^\s\"'`*|()\[\]{}<>,;!?“”„«»，。！？、；（）]+")
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:[.,:]\d+)*(?![\w]*\d)")
@@ -172,12 +174,13 @@ class Claimed:
     names: tuple[str, ...] = ()
     numbers: tuple[Number, ...] = ()
     urls: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()  # in strong emphasis, such as the names of buttons
 
     @property
     def translated(self) -> Claimed:
-        """Return the same for a passage in another language: words around numbers differ."""
+        """Return the same for a passage in another language: labels and contexts differ."""
         numbers = tuple(replace(number, around=frozenset()) for number in self.numbers)
-        return replace(self, numbers=numbers)
+        return replace(self, numbers=numbers, labels=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,24 +250,31 @@ def claimed(text: str) -> Claimed:
         tuple(_names(_DEGREES.sub("°", straight))),
         tuple(_numbers(normalised(rest), is_claim=True)),
         tuple(addresses),
+        tuple(_STRONG.findall(rest)),
     )
 
 
 def missing(claim: Claimed, passages: Sequence[Held]) -> str:
     """Return the first claimed fact that stands in none of the passages, "" if all do."""
-    for url in claim.urls:
-        if not any(url in passage.urls for passage in passages):
-            return url
-    for literal in claim.literals:
-        if not any(_stands(literal, passage.text) for passage in passages):
-            return literal
-    for name in claim.names:
-        if not any(_is_named(name, passage) for passage in passages):
-            return name
-    for number in claim.numbers:
-        if not _is_held(number, passages):
-            return str(number)
-    return ""
+    tests: tuple[tuple[Sequence[str], Callable[[str, Held], bool]], ...] = (
+        (claim.urls, _is_linked),
+        (claim.literals, _is_written),
+        (claim.names, _is_named),
+        (claim.labels, _is_labelled),
+    )
+    for told, stands in tests:
+        for fact in told:
+            if not any(stands(fact, passage) for passage in passages):
+                return fact
+    return next((str(number) for number in claim.numbers if not _is_held(number, passages)), "")
+
+
+def _is_linked(url: str, passage: Held) -> bool:
+    return url in passage.urls
+
+
+def _is_written(literal: str, passage: Held) -> bool:
+    return _stands(literal, passage.text)
 
 
 def _is_named(name: str, passage: Held) -> bool:
@@ -273,6 +283,17 @@ def _is_named(name: str, passage: Held) -> bool:
         return name.casefold() in passage.text
     word = name.casefold()
     return any(form in passage.words for form in (word, f"{word}s", word.removesuffix("s")))
+
+
+def _is_labelled(label: str, passage: Held) -> bool:
+    words = [word for word in normalised(label).split() if word not in _FUNCTION_WORDS]
+    stems = {stem for stem in _stems(words) if not stem[0].isdigit()}
+    return stems - _exact_stems() <= passage.terms
+
+
+@cache
+def _exact_stems() -> frozenset[str]:
+    return _stems(sorted(EXACT_WORDS))
 
 
 def _is_held(claim: Number, passages: Sequence[Held]) -> bool:
@@ -343,8 +364,10 @@ def contradiction(
         if not any(head in segment.denied for segment, _ in near):
             return f"not {head}"
     for head in frozenset[str]().union(*(segment.heads for segment, _ in near)):
-        if head in (claim.affirmed - claim.denied) & terms and all(
-            head in segment.denied for segment, held in near if head in held
+        if head in claim.affirmed - claim.denied and all(
+            head in segment.denied
+            for segment, _ in near
+            if head in segment.denied | segment.affirmed
         ):
             return head
     return _opposed(claim, [segment for segment, _ in near])

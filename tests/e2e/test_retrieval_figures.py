@@ -1,4 +1,4 @@
-"""The README's figures of the search, measured anew on the real pages and the real model."""
+"""The README's figures of search and checks, measured anew on the real pages and real model."""
 
 from __future__ import annotations
 
@@ -24,9 +24,14 @@ TOLERANCE = 0.006  # a processor's arithmetic moves near ties
 
 
 @pytest.fixture(scope="module")
-def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Mapping[str, float]]:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("govt")
     ingest("sync", str(DATASET / "corpus"), env=environment(home))
+    return home
+
+
+@pytest.fixture(scope="module")
+def measured(home: Path) -> dict[str, Mapping[str, float]]:
     settings = load(BotSettings)
     options = {mode: EvaluationOptions(DATASET, mode, home=home) for mode in MODES}
     options[ALONE] = EvaluationOptions(DATASET, "hybrid", home=home, history=False)
@@ -58,3 +63,21 @@ def test_the_readme_gives_the_figures_that_are_measured(
     [row] = re.findall(rf"^\|.*\(?`{mode}`\)?.*\|$", readme, re.MULTILINE)
     told = [float(number) for number in re.findall(r"\d\.\d{3}", row)]
     assert told == pytest.approx([measured[mode][name] for name in MEASURES], abs=TOLERANCE)
+
+
+def test_the_check_of_citations_does_what_the_readme_says(home: Path) -> None:
+    options = EvaluationOptions(DATASET, "bm25", home=home, grounding=True)
+    grounding = asyncio.run(evaluate(options, load(BotSettings))).grounding
+    assert grounding is not None
+    assert grounding.hard_facts is not None
+    assert grounding.hard_facts >= 0.95
+    assert grounding.false_alarms is not None
+    assert grounding.false_alarms <= 0.05
+
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = readme.partition("<!-- grounding -->")[2].partition("<!-- /grounding -->")[0]
+    told = dict(re.findall(r"^\| ([^|]+?) \|.*\| ([\d.]+) \|$", table, re.MULTILINE))
+    shares = {one.kind: one.stopped / one.tried for one in grounding.counts if one.kind in told}
+    assert {kind: float(share) for kind, share in told.items()} == pytest.approx(
+        shares, abs=TOLERANCE
+    )

@@ -245,6 +245,13 @@ def test_the_reverse_of_the_passage_is_not_said(text: str, passage: str) -> None
     assert not held(text, passage)
 
 
+def test_what_is_named_in_bold_must_stand_in_the_passage() -> None:
+    passage = "Open My orders, choose the order and press Cancel within 30 minutes."
+    assert held("Open **My orders**, choose the order and press **Cancel**.", passage)
+    assert held("**Note:** press **Cancel** **within thirty minutes** in **My orders**.", passage)
+    assert not held("Open **My orders**, choose the order and press **Delete**.", passage)
+
+
 def test_half_a_sentence_of_another_source_is_noticed() -> None:
     passage = "Refunds take 14 days after we receive the parcel in our Leipzig warehouse."
     assert not held(
