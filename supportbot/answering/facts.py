@@ -197,11 +197,11 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Denials:
-    """The stems that stand under a negation, those that do not, and the first under each one."""
+    """The stems that stand under a negation, those that do not, and what each one governs."""
 
     denied: frozenset[str] = frozenset()
     affirmed: frozenset[str] = frozenset()
-    heads: frozenset[str] = frozenset()
+    governed: tuple[tuple[str, frozenset[str]], ...] = ()  # the first stem, all of up to three
     has_any: bool = False
     sides: frozenset[str] = frozenset()  # words that have an opposite: before, enable, at least
 
@@ -327,7 +327,7 @@ def _is_same(claim: Number, held: Number) -> bool:
 def denials(text: str) -> Denials:
     """Return which stems of a text stand under a negation, which do not, clause by clause."""
     has_any = bool(_CJK_DENIAL.search(text))
-    heads: list[str] = []
+    governed: list[list[str]] = []
     denied: list[str] = []
     affirmed: list[str] = []
     plain = normalised(text)
@@ -338,11 +338,14 @@ def denials(text: str) -> Denials:
                 left, has_any = _SCOPE, True
             elif word not in _FUNCTION_WORDS:
                 if left == _SCOPE:
-                    heads.append(word)
+                    governed.append([])
+                if left:
+                    governed[-1].append(word)
                 (denied if left else affirmed).append(word)
                 left = max(0, left - 1)
     sides = frozenset(_SIDE.findall(plain))
-    return Denials(_stems(denied), _stems(affirmed), _stems(heads), has_any, sides)
+    groups = tuple((stem, _stems(group)) for group in governed for stem in _stems(group[:1]))
+    return Denials(_stems(denied), _stems(affirmed), groups, has_any, sides)
 
 
 def _stems(words: Sequence[str]) -> frozenset[str]:
@@ -360,17 +363,24 @@ def contradiction(
     denied_here = claim.denied & terms & close
     if denied_here and not any(segment.denied & denied_here for segment, _ in near):
         return "not " + " ".join(sorted(denied_here))
-    for head in claim.heads & terms & close:
-        if not any(head in segment.denied for segment, _ in near):
+    for head, _ in claim.governed:
+        if head in terms & close and not any(head in segment.denied for segment, _ in near):
             return f"not {head}"
-    for head in frozenset[str]().union(*(segment.heads for segment, _ in near)):
-        if head in claim.affirmed - claim.denied and all(
-            head in segment.denied
-            for segment, _ in near
-            if head in segment.denied | segment.affirmed
+    segments = [segment for segment, _ in near]
+    return _dropped(claim, segments) or _opposed(claim, segments)
+
+
+def _dropped(claim: Denials, near: Sequence[Denials]) -> str:
+    """Return what each of the close segments denies and the claim affirms; "" if nothing."""
+    affirmed = claim.affirmed - claim.denied
+    for head, group in {pair for segment in near for pair in segment.governed}:
+        if (
+            head in affirmed
+            and len(group & affirmed) >= min(2, len(group))
+            and all(head in seg.denied for seg in near if head in seg.denied | seg.affirmed)
         ):
             return head
-    return _opposed(claim, [segment for segment, _ in near])
+    return ""
 
 
 def _opposed(claim: Denials, near: Sequence[Denials]) -> str:
