@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
 from supportbot.evaluation import AnswersReport, EvaluationReport
 from supportbot.refusal import DELETED, NAMES, UNANSWERABLE, RefusalReport
+from supportbot.trials import GroundingReport
 
 _WIDTH, _HEIGHT = 460, 300  # of a plot, in its own units
 _LEFT, _TOP, _RIGHT, _BOTTOM = 62, 14, 24, 50
@@ -62,10 +63,13 @@ class _Curve:
     mark: tuple[float, float] | None = None  # where the bot is run
 
 
-def page(report: EvaluationReport, more: Iterable[Table] = ()) -> str:
-    """Return the whole page; `more` are tables after those of the report."""
+def page(report: EvaluationReport) -> str:
+    """Return the whole page."""
     title = f"{report.dataset}, {report.retriever}"
-    tables = [_ranking(report), *([_answers(report.answers)] if report.answers else []), *more]
+    tables = [
+        *([_answers(report.answers)] if report.answers else []),
+        *(_grounding(report.grounding) if report.grounding else []),
+    ]
     refusal = _refusal(report.refusal) if report.refusal else ""
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -74,7 +78,7 @@ def page(report: EvaluationReport, more: Iterable[Table] = ()) -> str:
         " style-src 'unsafe-inline'\">"
         f"<title>Evaluation: {escape(title)}</title><style>{_STYLE}</style></head><body>"
         f"<h1>Evaluation: {escape(title)}</h1><p>{_summary(report)}</p>"
-        f"{_table(tables[0])}{refusal}{''.join(map(_table, tables[1:]))}</body></html>\n"
+        f"{_table(_ranking(report))}{refusal}{''.join(map(_table, tables))}</body></html>\n"
     )
 
 
@@ -93,9 +97,6 @@ def _ranking(report: EvaluationReport) -> Table:
 
 
 def _answers(answers: AnswersReport) -> Table:
-    def share(value: float | None) -> str:
-        return "none to judge" if value is None else f"{value:.1%}"
-
     outcomes = [
         (f"{kind}: {outcome.replace('_', ' ')}", f"{number:,}")
         for kind, counts in (
@@ -107,12 +108,41 @@ def _answers(answers: AnswersReport) -> Table:
     rows = [
         *outcomes,
         ("citations", f"{answers.citations:,}"),
-        ("citations whose quote stands in the document", share(answers.valid_citations)),
-        ("sentences that the cited passages hold", share(answers.supported)),
-        ("answers that cite a relevant document", share(answers.cites_relevant)),
+        ("citations whose quote stands in the document", _percent(answers.valid_citations)),
+        ("sentences that the cited passages hold", _percent(answers.supported)),
+        ("answers that cite a relevant document", _percent(answers.cites_relevant)),
         ("cost", f"${answers.cost_usd:.4f}"),
     ]
     return Table("Answers", ("measure", "value"), rows)
+
+
+def _grounding(grounding: GroundingReport) -> list[Table]:
+    def rows(is_true: bool) -> list[tuple[str, ...]]:
+        return [
+            (one.kind, f"{one.tried:,}", f"{one.stopped:,}", _percent(one.share))
+            for one in grounding.counts
+            if one.is_true == is_true
+        ]
+
+    wrong, true = _percent(grounding.hard_facts), _percent(grounding.false_alarms)
+    return [
+        Table(
+            "Sentences made wrong",
+            ("kind", "tried", "caught", "share"),
+            rows(is_true=False),
+            f"Of hard facts {wrong} are caught.",
+        ),
+        Table(
+            "True sentences",
+            ("kind", "tried", "refused", "share"),
+            rows(is_true=True),
+            f"Of those worded like the pages {true} are refused.",
+        ),
+    ]
+
+
+def _percent(share: float | None) -> str:
+    return "none to judge" if share is None else f"{share:.1%}"
 
 
 def _refusal(refusal: RefusalReport) -> str:

@@ -79,6 +79,11 @@ class Count:
         """Tell whether the sentences are true, so that each one stopped is a false alarm."""
         return self.kind in TRUE
 
+    @property
+    def share(self) -> float | None:
+        """Return the share of them that did not pass, None where none was tried."""
+        return _share([self])
+
 
 @dataclass(frozen=True, slots=True)
 class GroundingReport:
@@ -105,7 +110,7 @@ class GroundingReport:
                 one.kind: {
                     "tried": one.tried,
                     "refused" if is_true else "caught": one.stopped,
-                    "share": _share([one]),
+                    "share": one.share,
                     "examples": list(one.examples),
                 }
                 for one in self.counts
@@ -304,4 +309,4 @@ def _percent(share: float | None) -> str:
 
 def _row(count: Count, mark: str) -> str:
     name = f"{count.kind} {mark}".strip()
-    return f"{name:<36}{count.tried:>6}{count.stopped:>9}{_percent(_share([count]))}"
+    return f"{name:<36}{count.tried:>6}{count.stopped:>9}{_percent(count.share)}"

@@ -3,12 +3,11 @@ from __future__ import annotations
 from dataclasses import replace
 from html.parser import HTMLParser
 
-import pytest
-
 from supportbot.evaluation import AnswersReport, EvaluationReport
-from supportbot.evaluation_page import Table, page
+from supportbot.evaluation_page import page
 from supportbot.measures import Interval, risk_coverage
 from supportbot.refusal import RefusalReport
+from supportbot.trials import Count, GroundingReport
 
 KNOWN, OTHER = [0.9, 0.8, 0.7, 0.4], [0.6, 0.2, 0.1]
 CURVE = risk_coverage(KNOWN, OTHER)
@@ -78,12 +77,15 @@ def test_a_curve_ends_where_all_questions_are_answered_and_its_mark_is_what_is_t
     assert marks[0] == ("436.0", "73.0"), "all answerable, three of four of the others"
 
 
-@pytest.mark.parametrize(
-    "more", [(), (Table("Grounding", ("kind", "caught"), [("number", "97%")]),)]
-)
-def test_what_was_not_measured_is_left_out_and_more_can_be_added(more: tuple[Table, ...]) -> None:
-    bare = replace(REPORT, answers=None, refusal=None)
-    elements = Elements(page(bare, more))
+def test_what_was_not_measured_is_left_out() -> None:
+    elements = Elements(page(replace(REPORT, answers=None, refusal=None)))
     assert "svg" not in {name for name, _ in elements.tags}
-    assert "Answers" not in elements.text
-    assert ("Grounding" in elements.text) == bool(more)
+    for title in ("Answers", "Refusal", "True sentences"):
+        assert title not in elements.text
+
+
+def test_how_sentences_were_checked_is_told_kind_by_kind() -> None:
+    counts = (Count("changed number", 1_200, 1_188), Count("word for word", 50, 1))
+    text = Elements(page(replace(REPORT, grounding=GroundingReport(counts)))).text
+    for figure in ("changed number", "1,200", "1,188", "99.0%", "word for word", "2.0%"):
+        assert figure in text
