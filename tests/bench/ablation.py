@@ -66,6 +66,7 @@ class Variant:
     has_pages: bool = True  # a share of the page's score
     fuse: Fuse = fuse
     feedback: int = 0  # passages whose vectors are mixed into the question's
+    is_rewritten: bool = True  # people made the question whole; False: as the asker put it
 
 
 SHIPPED = Variant()
@@ -75,6 +76,10 @@ VARIANTS = {
     "words without stems and codes": replace(SHIPPED, terms=words, leaves_out=False),
     "words that only ask are searched too": replace(SHIPPED, leaves_out=False),
     "without what was asked before": replace(SHIPPED, has_context=False),
+    "as the asker put it": replace(SHIPPED, is_rewritten=False),
+    "as the asker put it, without what was asked before": replace(
+        SHIPPED, is_rewritten=False, has_context=False
+    ),
     "without the page's share": replace(SHIPPED, has_pages=False),
     "fused by reciprocal ranks": replace(SHIPPED, fuse=reciprocal_ranks),
     "vectors alone": replace(SHIPPED, fuse=lambda dense, _: dense),
@@ -109,8 +114,9 @@ class Words:
 class Corpus:
     """The passages of a release, ready to be searched in each variant."""
 
-    def __init__(self, home: Path, embedder: Embedder) -> None:
+    def __init__(self, home: Path, embedder: Embedder, own_words: Mapping[str, str]) -> None:
         self._embedder = embedder
+        self._own_words = own_words  # of questions that people made whole, by their ids
         with ReleaseStore(home).open() as opened:
             ids = sorted(opened.vectors.ids())
             held, vectors = opened.vectors.get(ids), opened.vectors.vectors(ids)
@@ -123,6 +129,8 @@ class Corpus:
     def search(self, variant: Variant, question: LabelledQuestion) -> Searched:
         """Return the documents of the best passages."""
         context = context_of(question) if variant.has_context else ""
+        if not variant.is_rewritten:
+            question = replace(question, text=self._own_words.get(question.id, question.text))
         dense = self._nearest(variant, question.text, context)
         worded = self._worded(variant, question.text, context)
         ranked = variant.fuse(dense, worded)
@@ -171,8 +179,11 @@ def main() -> None:
         for n, (text, article) in enumerate(QUESTIONS)
     ]
     embedder = load_embedder(None)
-    pages, articles = (built(folder, embedder) for folder in (GOVERNMENT / "corpus", ARTICLES))
-    whole = standing_alone()
+    rows = list(map(json.loads, (GOVERNMENT / "queries.jsonl").read_text("utf-8").splitlines()))
+    own_words = {row["id"]: row["last_turn"] for row in rows}
+    whole = {row["id"] for row in rows if row["standalone"]}
+    pages = built(GOVERNMENT / "corpus", embedder, own_words)
+    articles = built(ARTICLES, embedder, {})
     sets = {
         "government pages, whole questions": (pages, [q for q in asked if q.id in whole]),
         "government pages, follow-ups": (pages, [q for q in asked if q.id not in whole]),
@@ -185,17 +196,11 @@ def main() -> None:
         print(line([name, *cells]), flush=True)
 
 
-def standing_alone() -> set[str]:
-    """Return the ids of the questions that their annotators understood without the history."""
-    rows = map(json.loads, (GOVERNMENT / "queries.jsonl").read_text("utf-8").splitlines())
-    return {row["id"] for row in rows if row["standalone"]}
-
-
-def built(folder: Path, embedder: Embedder) -> Corpus:
+def built(folder: Path, embedder: Embedder, own_words: Mapping[str, str]) -> Corpus:
     """Return a folder as a release has it."""
     with tempfile.TemporaryDirectory() as home:
         ingest("sync", str(folder), env=environment(Path(home)))
-        return Corpus(Path(home), embedder)
+        return Corpus(Path(home), embedder, own_words)
 
 
 def figures(corpus: Corpus, variant: Variant, questions: Sequence[LabelledQuestion]) -> str:
