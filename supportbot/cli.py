@@ -7,6 +7,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+MAX_USER_ID = 255  # characters
 EXAMPLES = """examples:
   supportbot ask "How do I connect Slack?"
   supportbot serve --port 8080
@@ -67,6 +69,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_evaluate(commands)
     _add_report(commands)
     _add_receipts(commands)
+    _add_forget(commands)
     _add_calibrate(commands)
     _add_doctor(commands)
     _add_explain(commands)
@@ -133,6 +136,16 @@ def _add_receipts(commands: Commands) -> None:
     parser.set_defaults(command=_receipts)
 
 
+def _add_forget(commands: Commands) -> None:
+    parser = commands.add_parser("forget", help="erase all conversations of a person")
+    parser.add_argument(
+        "--user", metavar="ID", type=_user, required=True, help="as Slack names them: U024BE7LH"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    _add_common_options(parser)
+    parser.set_defaults(command=_forget)
+
+
 def _add_calibrate(commands: Commands) -> None:
     parser = commands.add_parser("calibrate", help="fit on a dataset when the bot refuses")
     parser.add_argument("dataset", metavar="DATASET", type=Path)
@@ -183,6 +196,12 @@ def _port(text: str) -> int:
     if not 0 <= number <= 65_535:
         raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
     return number
+
+
+def _user(text: str) -> str:
+    if not 0 < len(text := text.strip()) <= MAX_USER_ID:
+        raise argparse.ArgumentTypeError(f"an id of a person has 1 to {MAX_USER_ID} characters")
+    return text
 
 
 def _days(text: str) -> int:
@@ -276,6 +295,16 @@ def _receipts(options: argparse.Namespace) -> int:
     found = asyncio.run(receipts(_settings(options), options.document))
     as_json = json.dumps({"receipts": [one.to_json() for one in found]}, ensure_ascii=False)
     print(as_json if options.json else render(found))
+    return DONE
+
+
+def _forget(options: argparse.Namespace) -> int:
+    from supportbot.looking_back import forget
+
+    erased = asyncio.run(forget(_settings(options), options.user))
+    told = {"user": options.user, **asdict(erased)}
+    text = f"erased {erased.conversations} conversations with {erased.questions} questions"
+    print(json.dumps(told) if options.json else text)
     return DONE
 
 

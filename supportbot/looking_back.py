@@ -1,4 +1,4 @@
-"""`supportbot report` and `supportbot receipts`: what the state database says of past answers."""
+"""`report`, `receipts` and `forget`: what the state database knows of past answers."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from supportbot.receipts import Receipt, compare
 from supportbot.records import SqlRecords
 from supportbot.report import Report, summarise
 from supportbot.report_page import to_html
+from supportbot.threads import Erased, SqlThreads
 
 DAY_SECONDS = 86_400.0
 
@@ -47,11 +48,23 @@ async def receipts(settings: BotSettings, document_id: str | None) -> list[Recei
     return compare(rows, await asyncio.to_thread(_current, settings))
 
 
+async def forget(settings: BotSettings, user: str) -> Erased:
+    """Erase all conversations of a person, and return how many there were."""
+    async with _state(settings) as database:
+        return await SqlThreads(database).forget_person(user)
+
+
 @asynccontextmanager
 async def _records(settings: BotSettings) -> AsyncIterator[SqlRecords]:
+    async with _state(settings) as database:
+        yield SqlRecords(database)
+
+
+@asynccontextmanager
+async def _state(settings: BotSettings) -> AsyncIterator[Database]:
     database = await Database.open(settings.resolved_database_url)
     try:
-        yield SqlRecords(database)
+        yield database
     finally:
         await database.close()
 

@@ -32,6 +32,14 @@ CITATION_COLUMNS = tuple(column.name for column in receipts.columns if column.na
 
 
 @dataclass(frozen=True, slots=True)
+class Erased:
+    """How much was erased."""
+
+    conversations: int
+    questions: int
+
+
+@dataclass(frozen=True, slots=True)
 class KeptAnswer:
     """An answer with its trace, and what is known beside it."""
 
@@ -199,6 +207,25 @@ class SqlThreads:
         statement = turns.delete().where(turns.c.conversation_id == conversation_id)
         async with self._database.transaction() as connection:
             return (await connection.execute(statement)).rowcount > 0
+
+    async def forget_person(self, user: str) -> Erased:
+        """Erase every conversation in which this person asked, with all that hangs on it.
+
+        What others asked there goes too: a follow-up repeats the question before it.
+
+        Args:
+            user: the id of the person in their door, with or without their Slack workspace.
+        """
+        theirs = (turns.c.user == user) | turns.c.user.endswith(f":{user}", autoescape=True)
+        theirs = theirs & (turns.c.user != "")  # nobody known
+        asked_in = sa.select(turns.c.conversation_id).where(theirs).distinct()
+        async with self._database.transaction() as connection:
+            found = list((await connection.execute(asked_in)).scalars())
+            questions = 0
+            for conversation_id in found:
+                statement = turns.delete().where(turns.c.conversation_id == conversation_id)
+                questions += (await connection.execute(statement)).rowcount
+        return Erased(len(found), questions)
 
     async def rate(
         self, answer_id: str, rating: Literal["up", "down"], reason: str = "", comment: str = ""

@@ -115,6 +115,7 @@ QUESTIONS = [
     ("How do I keep internal documents away from customers?", "audiences"),
     ("Is my data sent anywhere?", "conversations-and-privacy"),
     ("How do I erase a conversation?", "conversations-and-privacy"),
+    ("How do I delete the data of one customer?", "conversations-and-privacy"),
     ("How do I back up the bot?", "backup-and-restore"),
     ("Does the link of a source jump to the quoted sentence?", "checked-citations"),
     ("How do I measure the quality of the search?", "evaluation"),

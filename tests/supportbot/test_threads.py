@@ -1,10 +1,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from pathlib import Path
 
+import pytest
+
+from supportbot import cli
 from supportbot.conversation import Answer, Citation, Outcome, Question, Timings, Turn, Usage
 from supportbot.database import Database
-from supportbot.threads import SqlThreads
+from supportbot.threads import Erased, SqlThreads
 
 CITATION = Citation(
     number=1,
@@ -85,6 +90,52 @@ async def test_a_forgotten_conversation_is_gone_with_ratings_and_receipts(
     assert await threads.answers("c") == ()
     assert not await threads.rate(answer.id, "down")
     assert not await threads.forget("c")
+
+
+async def test_a_person_is_forgotten_with_all_conversations_and_nobody_else(
+    database: Database,
+) -> None:
+    threads = SqlThreads(database)
+    asked = [("a", "T1:U1"), ("a", "T1:U2"), ("b", "T1:U1"), ("c", "T1:U2"), ("d", "T1:U11")]
+    for conversation_id, user in [*asked, ("e", "")]:
+        question = Question("How long?", conversation_id=conversation_id, user=user)
+        await threads.record(question, answered(question))
+    assert await threads.forget_person("U1") == Erased(conversations=2, questions=3)
+    assert await threads.forget_person("T1:U1") == Erased(conversations=0, questions=0)
+    left = {name for name in "abcde" if await threads.history(name)}
+    assert left == {"c", "d", "e"}
+
+
+async def test_an_id_is_taken_by_its_letters_and_names_nobody_unknown(database: Database) -> None:
+    threads = SqlThreads(database)
+    for user in ("T1:U1", ""):
+        question = Question("How long?", user=user)
+        await threads.record(question, answered(question))
+    for pattern in ("%", "_1", "U_", "1", "T1", ""):
+        assert await threads.forget_person(pattern) == Erased(0, 0)
+    assert await threads.forget_person("T1:U1") == Erased(1, 1)
+
+
+def test_the_command_erases_and_tells_how_much(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    question = Question("How long?", user="T1:U1")
+
+    async def remember() -> None:
+        database = await Database.open(f"sqlite:///{tmp_path / 'state.db'}")
+        await SqlThreads(database).record(question, answered(question))
+        await database.close()
+
+    asyncio.run(remember())
+    home = ["--home", str(tmp_path)]
+    assert cli.run(["forget", "--user", "U1", "--json", *home]) == 0
+    assert json.loads(capsys.readouterr().out) == {"user": "U1", "conversations": 1, "questions": 1}
+    assert cli.run(["forget", "--user", "U1", *home]) == 0
+    assert capsys.readouterr().out == "erased 0 conversations with 0 questions\n"
+    for wrong in ("", "  ", "U" * 256):
+        with pytest.raises(SystemExit) as exit_:
+            cli.run(["forget", "--user", wrong, *home])
+        assert exit_.value.code == 2
 
 
 async def test_the_last_rating_wins(database: Database) -> None:
