@@ -37,6 +37,7 @@ CLOSE = 0.6  # of the best share: one of these sentences must deny something if 
 CLOSEST = 0.9  # of the best share: the sentences whose negations are compared word by word
 MAX_QUOTE_CHARACTERS = 300
 _MARK = re.compile(MARK)
+_BULLET = re.compile(r"^\s*(?:[-*+•]|\d{1,3}[.)])\s+")
 _LEAD_IN_WORDS = 25
 _OPENING = re.compile(
     r"^\W*(?:according to (?:the|our|your|this) [\w ]{3,40},|(?:please )?note that|in short,"
@@ -129,6 +130,8 @@ def check(unit: Unit, passages: Sequence[Passage]) -> Verdict:
         return Verdict(reason="a sentence without end")
     if unit.kind == "code":
         return _check_code(unit.text, passages)
+    if unit.kind == "item" and not re.search(r"\w", _BULLET.sub("", bare)):
+        return Verdict(needs_source=False, reason="an item without words")
     if not re.search(r"\w", bare):
         return Verdict(needs_source=False)
     cited = [passage for passage in passages if passage.number in marks_of(unit.text)]
@@ -153,7 +156,7 @@ class Claim:
     @classmethod
     def of(cls, text: str, kind: str = "sentence") -> Claim:
         """Take a text apart."""
-        body = re.sub(r"^\s*(?:[-*+•]|\d{1,3}[.)])\s+", "", text) if kind == "item" else text
+        body = _BULLET.sub("", text) if kind == "item" else text
         body = _OPENING.sub("", body)
         stop = _stop_terms()
         stems = [one for one in tokenize(plain(body)) if one not in stop and not one[0].isdigit()]

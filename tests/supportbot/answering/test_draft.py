@@ -62,6 +62,13 @@ def test_a_lead_in_or_heading_of_nothing_is_not_shown() -> None:
     assert text == "## Refunds\n\nRefunds take 14 days. [1]"
 
 
+def test_an_item_of_a_mark_alone_is_no_answer_and_no_lead_in() -> None:
+    draft = drafted("1. [1]")
+    assert (draft.text, draft.citations, draft.failed) == ("", (), ())
+    text = "- [1]\n2. [2]\n- Refunds take 14 days. [1]\n"
+    assert drafted(text).text == "- Refunds take 14 days. [1]"
+
+
 def test_a_table_keeps_its_head_and_the_rows_that_hold() -> None:
     text = "| Plan | Price |\n|---|---|\n| Basic | $5 [2] |\n| Pro | $99 [2] |\n| Plus | $12 |\n"
     assert drafted(text).text == (
