@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-Kind = Literal["greeting", "thanks", "goodbye", "filler", "vague", "unclear"]
+Kind = Literal["greeting", "thanks", "goodbye", "about", "filler", "vague", "unclear"]
 
-# Messages that consist of these and of nothing else. `vague` asks nothing in any conversation,
-# `unclear` asks nothing where nothing was said before. A phrase of two languages counts for the
-# first; "" is for those of none.
+# Messages that consist of these and of nothing else. `about` asks about the bot itself, `vague`
+# asks nothing in any conversation, `unclear` asks nothing where nothing was said before. A phrase
+# of two languages counts for the first; "" is for those of none.
 PHRASES: dict[str, dict[Kind, str]] = {
     "": {
         "thanks": "ok|okay|okey|k|kk|super|perfect|top|bravo|👍|🙏|❤|😊|🙂|😀|😃|🎉|👌|✅",
@@ -38,6 +38,9 @@ PHRASES: dict[str, dict[Kind, str]] = {
         "|a lot|many|very|so|a million|for your help|for the help|for that|for now|for everything"
         "|dear|sir|madam|sir or madam|to you|too|and|then|now|well|sorry|excuse me|friend|mate|yes"
         "|today|guy",
+        "about": "who are you|what are you|what can you do|what can you do for me|what do you do"
+        "|what is your name|what's your name|whats your name|who am i talking to"
+        "|who am i speaking to|who am i chatting with",
         "vague": "help|help me|i need help|i need some help|need help|can you help|can you help me"
         "|could you help me|please help me|can someone help me|i need support|need support"
         "|i need assistance|assist me|help needed|i have a question|i have a quick question"
@@ -45,7 +48,7 @@ PHRASES: dict[str, dict[Kind, str]] = {
         "|i have a problem|i have an issue|i've got a problem|i've got a question|i have problems"
         "|i have a request|can i ask something|can i ask a question|can i ask you something"
         "|may i ask a question|i want to ask something|i want to ask a question|i need information"
-        "|what can you do|tell me|tell me more|i don't know|i dont know|i am stuck|i'm stuck"
+        "|tell me|tell me more|i don't know|i dont know|i am stuck|i'm stuck"
         "|im stuck"
         "|i'm lost|im lost",
         "unclear": "problem|problems|a problem|issue|issues|error|errors|bug|bugs|trouble|broken"
@@ -79,11 +82,13 @@ PHRASES: dict[str, dict[Kind, str]] = {
         "filler": "zusammen|bitte|nochmal|nochmals|fur die hilfe|fur ihre hilfe|fur deine hilfe"
         "|liebes team"
         "|noch|da|und|na|ja|viel|auch|dafur|entschuldigung",
+        "about": "wer bist du|wer sind sie|was bist du|was kannst du|was konnen sie|wie heisst du"
+        "|was kannst du fur mich tun|was konnen sie fur mich tun|wie heissen sie",
         "vague": "hilfe|ich brauche hilfe|brauche hilfe|hilf mir|helfen sie mir"
         "|kannst du mir helfen"
         "|konnen sie mir helfen|konnt ihr mir helfen|ich habe eine frage|ich hab eine frage"
         "|ich hatte eine frage|habe eine frage|eine frage|frage|fragen|kurze frage|ich habe fragen"
-        "|ich habe ein problem|ich hab ein problem|habe ein problem|was kannst du"
+        "|ich habe ein problem|ich hab ein problem|habe ein problem"
         "|darf ich etwas fragen|kann ich etwas fragen|ich weiss nicht",
         "unclear": "problem|probleme|ein problem|fehler|ein fehler|storung|dringend|es geht nicht"
         "|geht nicht"
@@ -103,6 +108,8 @@ PHRASES: dict[str, dict[Kind, str]] = {
         "filler": "a tous|a toutes|tous|toutes|monsieur|madame|s'il vous plait|s'il te plait|svp"
         "|stp|et"
         "|pour votre aide|pour ton aide|l'equipe|encore|oui|pour tout",
+        "about": "qui es tu|qui etes vous|que sais tu faire|que peux tu faire|que pouvez vous faire"
+        "|comment tu t'appelles|comment vous appelez vous",
         "vague": "aide|aidez moi|aide moi|j'ai besoin d'aide|besoin d'aide|a l'aide|au secours"
         "|pouvez vous m'aider|peux tu m'aider|j'ai une question|une question|question"
         "|j'ai un probleme|j'ai un souci|j'aurais une question|petite question",
@@ -124,6 +131,7 @@ PHRASES: dict[str, dict[Kind, str]] = {
         "filler": "a todos|todos|por favor|porfa|senor|senora|y|por tu ayuda|por su ayuda"
         "|por la ayuda"
         "|equipo|si|por todo",
+        "about": "quien eres|quien es usted|que puedes hacer|que sabes hacer|como te llamas",
         "vague": "ayuda|ayudame|ayudeme|necesito ayuda|me puedes ayudar|me puede ayudar"
         "|puedes ayudarme|puede ayudarme|tengo una pregunta|tengo una duda|una pregunta|pregunta"
         "|tengo un problema|una duda|una consulta|tengo una consulta",
@@ -143,6 +151,7 @@ PHRASES: dict[str, dict[Kind, str]] = {
         "filler": "a tutti|tutti|per favore|per piacere|signore|signora|e|per l'aiuto"
         "|per il tuo aiuto"
         "|per il suo aiuto|per tutto|ancora|si",
+        "about": "chi sei|cosa puoi fare|cosa sai fare|come ti chiami",
         "vague": "aiuto|aiutami|mi aiuti|ho bisogno di aiuto|mi serve aiuto|puoi aiutarmi"
         "|puo aiutarmi|ho una domanda|una domanda|domanda|ho un problema|avrei una domanda",
         "unclear": "non funziona|non va|errore|un errore|non funziona niente|e rotto|perche|come"
@@ -158,6 +167,7 @@ PHRASES: dict[str, dict[Kind, str]] = {
         "|nao obrigada|e so isso|so isso|mais nada",
         "filler": "a todos|pessoal|por favor|se faz favor|senhor|senhora|pela ajuda|pela sua ajuda"
         "|por tudo|sim|equipa|equipe",
+        "about": "quem e voce|quem es tu|o que voce pode fazer|o que voce faz|qual e o seu nome",
         "vague": "ajuda|ajude me|me ajuda|me ajude|preciso de ajuda|pode me ajudar|pode ajudar me"
         "|podem ajudar me|tenho uma pergunta|tenho uma duvida|uma pergunta|tenho um problema"
         "|uma duvida",
@@ -177,6 +187,7 @@ PHRASES: dict[str, dict[Kind, str]] = {
         "|nee bedankt|nee dank je|dat was alles|dat is alles",
         "filler": "allemaal|alstublieft|alsjeblieft|aub|en|voor de hulp|voor je hulp|voor uw hulp"
         "|ja|nog",
+        "about": "wie ben je|wie ben jij|wie bent u|wat kun je|wat kan je|wat kunt u|hoe heet je",
         "vague": "hulp|help mij|ik heb hulp nodig|hulp nodig|kun je me helpen|kunt u mij helpen"
         "|kan iemand me helpen|ik heb een vraag|een vraag|vraag|ik heb een probleem",
         "unclear": "probleem|een probleem|problemen|fout|een fout|storing|het werkt niet|werkt niet"
@@ -189,6 +200,7 @@ PHRASES: dict[str, dict[Kind, str]] = {
         "thanks": "谢谢|多谢|谢谢你|谢谢您|非常感谢|感谢|好的|好|明白了|知道了|懂了|太好了|辛苦了",
         "goodbye": "再见|拜拜|晚安|没有了|没了|没事了|不用了|不用谢谢",
         "filler": "请|啊|呀|吧|了|大家|老师|客服",
+        "about": "你是谁|您是谁|你能做什么|你会做什么|你叫什么|你叫什么名字",
         "vague": "帮助|帮帮我|帮我|救命|需要帮助|我需要帮助|请帮帮我|能帮我吗|可以帮我吗|我有问题"
         "|我有一个问题|我有个问题|请问|问一下|咨询一下|有个问题|我想问一下|我不知道",
         "unclear": "问题|错误|出错了|报错|报错了|故障|坏了|不行|不能用|用不了|没用|不工作|为什么"
@@ -203,6 +215,7 @@ PHRASES: dict[str, dict[Kind, str]] = {
         "goodbye": "さようなら|さよなら|またね|では また|おやすみ|おやすみなさい|失礼します"
         "|失礼いたします|大丈夫です|以上です|結構です",
         "filler": "すみません|お願いします|みなさん|皆さん|それでは|では|本当に",
+        "about": "あなたは誰|あなたは誰ですか|どなたですか|何ができますか|何ができるの",
         "vague": "助けて|助けてください|ヘルプ|助けてほしい|質問|質問があります|質問です"
         "|聞きたいことがあります|困っています|困った|問題があります|わかりません|分かりません|教えてください|教えて",
         "unclear": "問題|エラー|エラーです|エラーが出ます|エラーになります|故障|不具合|動かない"
@@ -391,6 +404,12 @@ WISHES_ALONE: dict[str, tuple[str, ...]] = {
             f" (?:to|with)| available)?{_END_EN}"
         ),
         f"(?:{_ALONE_EN}|customer service|customer support){_END_EN}",
+        (
+            "(?:are you|is this|am i (?:really |actually )?(?:talking|speaking|chatting)"
+            " (?:to|with)) (?:really |actually |just )?(?:an? )?(?:real |actual |live )?"
+            "(?:human|human being|person|bot|chatbot|robot|ai)"
+            "(?: or (?:an? )?(?:real |actual )?(?:human|person|bot|chatbot|robot|machine|ai))?"
+        ),
     ),
     "de": (
         (
@@ -402,11 +421,17 @@ WISHES_ALONE: dict[str, tuple[str, ...]] = {
             "(?:(?:einen?|echter?|echten|menschlicher?|menschlichen) )*(?:mitarbeiter|mensch"
             "|menschen|ansprechpartner|kundenservice|kundendienst|berater)(?: bitte| sprechen)*"
         ),
+        (
+            "(?:bist du|sind sie|ist das|(?:spreche|rede|schreibe) ich (?:hier )?mit)"
+            " (?:ein|einem|einer|eine) (?:(?:echte[rn]?|richtige[rn]?) )?"
+            "(?:mensch|menschen|person|bot|chatbot|roboter|ki)"
+        ),
     ),
     "fr": (
         f"je (?:veux|voudrais|souhaite) {_PERSON_FR}",
         "(?:un )?(?:humain|conseiller|operateur|agent humain)(?: s il vous plait| svp)?",
         "(?:le )?service client|(?:une )?vraie personne",
+        "(?:es tu|etes vous|je parle a) une? (?:vraie? )?(?:humain|personne|robot|bot)",
     ),
     "es": (
         (
@@ -414,6 +439,10 @@ WISHES_ALONE: dict[str, tuple[str, ...]] = {
             "|agente humano|asesor|operador|representante)(?: por favor)?"
         ),
         "atencion al cliente|servicio al cliente",
+        (
+            "(?:eres|es usted|(?:estoy )?habl(?:o|ando) con) una?"
+            " (?:persona(?: real)?|humano|robot|bot)"
+        ),
     ),
     "it": (
         (

@@ -29,7 +29,9 @@ from supportbot.answering.phrases import (
 from supportbot.answering.texts import Texts
 from supportbot.conversation import Cause, Outcome, Turn
 
-Kind = Literal["greeting", "thanks", "goodbye", "human", "insult", "empty", "vague", "unclear"]
+Kind = Literal[
+    "greeting", "thanks", "goodbye", "about", "human", "insult", "empty", "vague", "unclear"
+]
 
 _LONGEST = 300  # characters; what is longer says something
 _MOST_INSULT_WORDS = 12
@@ -102,8 +104,13 @@ def reply(route: Route, texts: Texts, contact: str) -> tuple[Outcome, str, Cause
         text = texts.contact.format(contact=shown) if contact else texts.no_contact
         return Outcome.HANDED_OFF, text, Cause.HUMAN_WANTED
     if route.kind == "insult":
-        return Outcome.CLARIFY, texts.insult, Cause.INSULT
-    small_talk = {"greeting": texts.greeting, "thanks": texts.thanks, "goodbye": texts.goodbye}
+        return Outcome.CLARIFY, texts.purpose, Cause.INSULT
+    small_talk = {
+        "greeting": texts.greeting,
+        "thanks": texts.thanks,
+        "goodbye": texts.goodbye,
+        "about": texts.purpose,
+    }
     if route.kind in small_talk:
         return Outcome.CLARIFY, small_talk[route.kind], Cause.SMALL_TALK
     return Outcome.CLARIFY, texts.vague, Cause.UNCLEAR
@@ -140,7 +147,7 @@ def _of_phrases(text: str) -> Route | None:
         found.append(phrases[match[1] or match[2]])
         place = match.end()
     kinds = {kind for kind, _ in found}
-    order: Sequence[Kind] = ("vague", "unclear", "goodbye", "thanks", "greeting")
+    order: Sequence[Kind] = ("about", "vague", "unclear", "goodbye", "thanks", "greeting")
     kind: Kind = next((kind for kind in order if kind in kinds), "unclear")
     return Route(kind, _language(language for _, language in found))
 

@@ -24,7 +24,7 @@ class Texts:
     goodbye: str
     contact: str  # {contact}: whom to turn to who wants a person
     no_contact: str
-    insult: str
+    purpose: str  # what the bot is for
     vague: str
     which: str
     long: str

@@ -354,7 +354,8 @@ async def test_small_talk_is_answered_at_once(text: str, reply: str) -> None:
     [
         ("Danke, tschüss!", TEXTS["de"].goodbye),
         ("¡Hola!", TEXTS["es"].greeting),
-        ("You are an idiot", EN.insult),
+        ("You are an idiot", EN.purpose),
+        ("Who are you?", EN.purpose),
         ("???", EN.vague),
     ],
 )

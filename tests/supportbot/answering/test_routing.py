@@ -51,6 +51,20 @@ goodbye pt | Tchau | até logo!
 goodbye nl | Doei | tot ziens
 goodbye zh | 再见 | 谢谢，再见
 goodbye ja | さようなら
+about en | Who are you? | Hi, what can you do? | What's your name? | what are you
+about de | Wer bist du? | Hallo, was können Sie für mich tun?
+about fr | Qui êtes-vous ? | Bonjour, que peux-tu faire ?
+about es | ¿Quién eres? | ¿Qué puedes hacer?
+about it | Chi sei? | Cosa sai fare?
+about pt | Quem é você?
+about nl | Wie ben je? | Hoi, wat kun je?
+about zh | 你是谁？ | 你好，你能做什么？
+about ja | あなたは誰ですか？
+human en | Are you human? | Are you a robot? | am I talking to a real person? | Is this a bot?
+human en | Hi, are you a bot or a human?
+human de | Bist du ein Mensch? | Spreche ich mit einem echten Menschen?
+human fr | Êtes-vous un robot ?
+human es | ¿Eres una persona real?
 human en | I want a human | talk to an agent | Connect me with support
 human en | Can I speak to a real person? | agent | human please | Representative!
 human en | I need to talk to someone about my refund
@@ -107,6 +121,10 @@ unclear ja | エラー | 動きません
 
 # Questions that share words with all that, and must go their way.
 LOOK_ALIKES = """
+Who are you working with for payments?
+What can you do about a lost parcel?
+Is this a person who can sign for me?
+Are you a bot that reads PDF files?
 How do I add an agent to my team?
 What does a human reviewer do?
 Which roles exist: agent, operator, admin?
