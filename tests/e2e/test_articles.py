@@ -156,6 +156,15 @@ CITED = [
 ]
 
 
+# What is quoted first, so that nobody reads on before the answer.
+QUOTED_FIRST = [
+    ("How do I embed the widget on my website?", "Embed the widget in your website with one line"),
+    ("How do I change the model?", "Change the language model"),
+    ("What happens to my data?", "What happens to my data, and what is sent to others?"),
+    ("How do I delete the data of one customer?", "Delete the data of one customer"),
+]
+
+
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("articles")
@@ -181,6 +190,13 @@ def test_a_customers_question_finds_its_article(
     found = [chunk.document_id for chunk in retriever.retrieve(question, Scope()).chunks]
     first_pages = list(dict.fromkeys(found))[:3]
     assert f"{article}.md" in first_pages
+
+
+@pytest.mark.parametrize(("question", "heading"), QUOTED_FIRST)
+def test_the_section_that_answers_is_quoted_first(
+    retriever: Retriever, question: str, heading: str
+) -> None:
+    assert retriever.retrieve(question, Scope()).chunks[0].heading == heading
 
 
 def test_every_article_is_asked_for() -> None:
