@@ -284,7 +284,7 @@ def _report(options: argparse.Namespace) -> int:
     from supportbot.report import render
 
     made = asyncio.run(report(_settings(options), options.days, options.html))
-    print(json.dumps(made.to_json(), ensure_ascii=False) if options.json else render(made))
+    print(json.dumps(made.to_json(), ensure_ascii=False) if options.json else _plain(render(made)))
     return DONE
 
 
@@ -294,7 +294,7 @@ def _receipts(options: argparse.Namespace) -> int:
 
     found = asyncio.run(receipts(_settings(options), options.document))
     as_json = json.dumps({"receipts": [one.to_json() for one in found]}, ensure_ascii=False)
-    print(as_json if options.json else render(found))
+    print(as_json if options.json else _plain(render(found)))
     return DONE
 
 
@@ -330,7 +330,8 @@ def _explain(options: argparse.Namespace) -> int:
     from supportbot.explaining import explain
 
     found = asyncio.run(explain(options.answer, _settings(options)))
-    print(json.dumps(found.to_json(), ensure_ascii=False) if options.json else found.render())
+    as_json = json.dumps(found.to_json(), ensure_ascii=False)
+    print(as_json if options.json else _plain(found.render()))
     return DONE
 
 
@@ -373,6 +374,13 @@ def _exit_code(answer: Answer) -> int:
     from supportbot.conversation import Outcome
 
     return FAILED if answer.outcome is Outcome.UNAVAILABLE else DONE
+
+
+def _plain(text: str) -> str:
+    """Return lines that hold strangers' words without what would steer the terminal."""
+    return "".join(
+        sign if sign.isprintable() or sign == "\n" else "\N{REPLACEMENT CHARACTER}" for sign in text
+    )
 
 
 def _complain(options: argparse.Namespace, message: str, code: int) -> int:

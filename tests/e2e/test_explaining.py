@@ -160,6 +160,18 @@ def test_a_reported_answer_is_listed_without_a_word_of_anybody(
         assert words not in line
 
 
+def test_a_strangers_question_does_not_steer_the_operators_terminal(
+    service: RunningBot, supportbot: Command
+) -> None:
+    answer = ask(service, "Zorgblatt \x1b]0;owned\x07\x1b[2J fnord?")
+    assert answer["outcome"] == "not_found"
+    for command in (("explain", answer["id"]), ("report",)):
+        done = supportbot(*command)
+        assert "Zorgblatt" in done.stdout
+        assert "\x1b" not in done.stdout
+        assert "\x07" not in done.stdout
+
+
 def test_an_unknown_answer_is_said_to_be_unknown(supportbot: Command) -> None:
     for command in ("explain", "bundle"):
         done = supportbot(command, "ans_unknown")
