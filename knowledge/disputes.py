@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import stat
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import Any
 from knowledge.documents import Chunk
 
 FILE = "findings.json"
+MAX_BYTES = 100_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +56,12 @@ class Disputes:
     def _known(self) -> list[tuple[_Said, _Said]]:
         with self._lock:
             try:
-                changed_at = self._path.stat().st_mtime_ns
-                if changed_at != self._read_at:
-                    held = json.loads(self._path.read_text(encoding="utf-8"))
-                    self._pairs = [_pair(*one["passages"]) for one in held["contradictions"]]
-                    self._read_at = changed_at
-            except (OSError, ValueError, KeyError, TypeError):
+                found = self._path.stat()
+                if found.st_mtime_ns != self._read_at:
+                    is_fit = stat.S_ISREG(found.st_mode) and found.st_size <= MAX_BYTES
+                    self._pairs = _pairs(self._path) if is_fit else []
+                    self._read_at = found.st_mtime_ns
+            except OSError:
                 return []
             return self._pairs
 
@@ -73,6 +75,15 @@ class _Said:
         """Return the passage of these that says it."""
         of_document = (chunk for chunk in chunks if chunk.document_id == self.document_id)
         return next((Side(c, self.words) for c in of_document if self.words in plain(c.text)), None)
+
+
+def _pairs(path: Path) -> list[tuple[_Said, _Said]]:
+    """Return the pairs that a file holds, none where it is no file of findings."""
+    try:
+        held = json.loads(path.read_text(encoding="utf-8"))
+        return [_pair(*one["passages"]) for one in held["contradictions"]]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return []
 
 
 def _pair(one: Any, other: Any) -> tuple[_Said, _Said]:

@@ -284,7 +284,12 @@ class Answerer:
         """Return a note where the answer stands on what other passages found say differently."""
         if self._disputes is None or run.evidence is None or not run.citations:
             return None
-        found = await asyncio.to_thread(self._disputes.among, run.evidence.chunks)
+        search = asyncio.to_thread(self._disputes.among, run.evidence.chunks)
+        try:
+            found = await asyncio.wait_for(search, min(STATE_SECONDS, run.seconds_left / 2))
+        except TimeoutError:
+            _log.warning("what documents disagree on is unknown", extra=run.tags)
+            return None
         against = opposing(run.citations, found)
         return run.dispute(against) if against else None
 

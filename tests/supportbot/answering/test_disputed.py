@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from knowledge.disputes import FILE, Disputes
+from knowledge.disputes import FILE, Dispute, Disputes
 from knowledge.documents import Chunk
 from supportbot.answering.answerer import Answerer, AnswererSettings
 from supportbot.answering.texts import TEXTS
@@ -94,7 +97,15 @@ async def test_nothing_is_told_where_something_else_is_cited(disputes: Disputes)
 
 @pytest.mark.parametrize(
     "text",
-    ["{", "[]", "{}", '{"contradictions": 1}', '{"contradictions": [{"passages": [{}, 1]}]}'],
+    [
+        "{",
+        "[]",
+        "{}",
+        '{"contradictions": 1}',
+        '{"contradictions": [{"passages": [{}, 1]}]}',
+        "[" * 200_000,
+    ],
+    ids=["cut", "list", "empty", "number", "no passages", "nested"],
 )
 def test_findings_that_cannot_be_read_are_none(text: str, tmp_path: Path) -> None:
     (tmp_path / FILE).write_text(text)
@@ -107,3 +118,28 @@ def test_new_findings_are_read_at_the_next_question(disputes: Disputes, tmp_path
     (tmp_path / FILE).write_text('{"contradictions": []}')
     os.utime(tmp_path / FILE, ns=(1, 1))
     assert disputes.among([ONE, OTHER]) == []
+
+
+def test_findings_that_are_no_file_are_none_and_hold_nobody_up(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / FILE)
+    assert Disputes(tmp_path).among([ONE, OTHER]) == []
+
+
+class HangingDisputes(Disputes):
+    """Findings on a disk that does not answer until `release` is set."""
+
+    release = threading.Event()
+
+    def among(self, chunks: Sequence[Chunk]) -> list[Dispute]:
+        self.release.wait()
+        return super().among(chunks)
+
+
+async def test_an_answer_ends_in_time_although_the_findings_cannot_be_read(tmp_path: Path) -> None:
+    disputes = HangingDisputes(tmp_path)
+    try:
+        async with asyncio.timeout(20):
+            answer = await ask(disputes, ONE, OTHER, reply=CITED)
+    finally:
+        disputes.release.set()
+    assert (answer.text, answer.cause) == (CITED, "")
