@@ -120,7 +120,7 @@ class Answerer:
                         yield run.noted(event)
             if note := await self._dispute(run):
                 yield run.noted(note)
-            if run.is_cut:
+            if run.is_cut and not run.trace.copy_of:  # a copy says so itself
                 yield run.noted(Text(f"\n\n*{run.texts.long}*"))
         except (KnowledgeError, RetrievalFailed) as error:
             if apology := run.sorry(_cause(error), error):

@@ -234,3 +234,10 @@ async def test_a_cache_that_cannot_be_read_only_costs_a_call(database: Database)
     assert (await bot.ask()).outcome is Outcome.ANSWERED
     assert (await bot.ask()).outcome is Outcome.ANSWERED
     assert bot.asked == 2
+
+
+async def test_a_long_question_is_said_to_be_long_once(database: Database) -> None:
+    bot = Bot(database)
+    first, again = [await bot.ask(f"{ASKED} {'log line ' * 2_000}") for _ in range(2)]
+    assert bot.asked == 1
+    assert again.text == first.text
