@@ -141,12 +141,13 @@ class Answerer:
             return
         yield Status("searching")
         history = await self._history(run)
+        run.choose(routing.chosen(run.question.text, history))
         run.standalone = followups.standalone(run.question.text, history)
         context = followups.context(history)
         evidence, passages = await self._retrieve(run, context)
         run.release, run.evidence = evidence.release, evidence
         run.trace = run.trace.searched(evidence, context)
-        if route and route.is_vague(history):
+        if route and route.is_vague(context):
             text = routing.asked_back(evidence, run.speak(route.language))
             yield run.close(Outcome.CLARIFY, text, Cause.UNCLEAR)
             return
@@ -355,6 +356,12 @@ class _Run:
         """Choose the fixed texts of a language; "" keeps those of the question."""
         self.texts = TEXTS.get(language, self.texts)
         return self.texts
+
+    def choose(self, picked: tuple[str, Texts] | None) -> None:
+        """Take a reply that picks a topic by its place for a question about this topic."""
+        if picked:
+            topic, self.texts = picked
+            self.question = replace(self.question, text=topic)
 
     def noted(self, event: AnswerEvent) -> AnswerEvent:
         """Keep in mind what is shown."""

@@ -48,7 +48,7 @@ PHRASES: dict[str, dict[Kind, str]] = {
         "|i have a problem|i have an issue|i've got a problem|i've got a question|i have problems"
         "|i have a request|can i ask something|can i ask a question|can i ask you something"
         "|may i ask a question|i want to ask something|i want to ask a question|i need information"
-        "|tell me|tell me more|i don't know|i dont know|i am stuck|i'm stuck"
+        "|tell me|i don't know|i dont know|i am stuck|i'm stuck"
         "|im stuck"
         "|i'm lost|im lost",
         "unclear": "problem|problems|a problem|issue|issues|error|errors|bug|bugs|trouble|broken"
@@ -65,7 +65,7 @@ PHRASES: dict[str, dict[Kind, str]] = {
         "|these"
         "|those|he|she|they|them|me|you|i|we|my|the|a|an|is|are|or|but|if|of|to|in|for|with"
         "|what now"
-        "|why not|how so|what is it|what is this|what is that|and now|fix it|fix this",
+        "|tell me more|why not|how so|what is it|what is this|what is that|and now|fix it|fix this",
     },
     "de": {
         "greeting": "hallo|hallochen|guten tag|guten morgen|guten abend|gruss gott|gruezi|moin"
@@ -223,6 +223,25 @@ PHRASES: dict[str, dict[Kind, str]] = {
         "|これ|それ|あれ|この|その|いいえ|どうすれば",
     },
 }
+
+# A topic of a list that was asked back, by its place: first, second, third.
+_BEFORE = "(?:(?:the|option|number|no|nr|der|die|das|le|la|el|il|lo|a|o|de|het|numero|nummer) )*"
+_AFTER = "(?: (?:one|option|topic|please|bitte|opcion|uno|una))*"
+_PLACES = (
+    (
+        "1|one|uno|1st|first|eins|erste[rsn]?|premiere?|primer[oa]?|prim[oa]|primeir[oa]|eerste"
+        "|第一个|第一項|一つ目|1つ目|最初"
+    ),
+    (
+        "2|two|2nd|second|zwei|zweite[rsn]?|deux|deuxieme|dos|segund[oa]|due|second[oa]|dois|twee"
+        "|tweede|第二个|二つ目|2つ目"
+    ),
+    (
+        "3|three|3rd|third|drei|dritte[rsn]?|trois|troisieme|tres|tercer[oa]?|tre|terz[oa]|terceir[oa]"
+        "|drie|derde|第三个|三つ目|3つ目"
+    ),
+)
+PICKS = tuple(f"{_BEFORE}(?:{place}){_AFTER}" for place in _PLACES)
 
 _BOT_EN = "(?:bot|robot|machine|ai|computer|chatbot)"
 _PERSON_EN = (

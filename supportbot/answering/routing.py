@@ -23,10 +23,11 @@ from supportbot.answering.phrases import (
     INSULTS_UNSPACED,
     MILD,
     PHRASES,
+    PICKS,
     WISHES,
     WISHES_ALONE,
 )
-from supportbot.answering.texts import Texts
+from supportbot.answering.texts import TEXTS, Texts
 from supportbot.conversation import Cause, Outcome, Turn
 
 Kind = Literal[
@@ -70,9 +71,9 @@ class Route:
         """Tell whether it may be worth a search."""
         return self.kind in ("vague", "unclear")
 
-    def is_vague(self, history: Sequence[Turn]) -> bool:
-        """Tell whether nobody can know what is meant, after what was said before."""
-        return self.kind == "vague" or (self.kind == "unclear" and not history)
+    def is_vague(self, context: str) -> bool:
+        """Tell whether nobody can know what is meant, after what was asked before ("": nothing)."""
+        return self.kind == "vague" or (self.kind == "unclear" and not context)
 
 
 def route(message: str) -> Route | None:
@@ -114,6 +115,23 @@ def reply(route: Route, texts: Texts, contact: str) -> tuple[Outcome, str, Cause
     if route.kind in small_talk:
         return Outcome.CLARIFY, small_talk[route.kind], Cause.SMALL_TALK
     return Outcome.CLARIFY, texts.vague, Cause.UNCLEAR
+
+
+def chosen(message: str, history: Sequence[Turn]) -> tuple[str, Texts] | None:
+    """Return the topic that a message picks by its place among those that were just asked back.
+
+    With the texts of their language. None: the message picks none, or nothing was asked back.
+    """
+    asked, *topics = history[-1].answer.split("\n- ") if history else [""]
+    texts = next((one for one in TEXTS.values() if asked.strip() == one.which), None)
+    picked = next((n for n, pattern in enumerate(PICKS) if _picks(message, pattern)), None)
+    if texts is None or picked is None or not topics[picked : picked + 1]:
+        return None
+    return re.sub(r"\\([\\`*_\[\]<>#|])", r"\1", topics[picked]).strip(), texts
+
+
+def _picks(message: str, pattern: str) -> bool:
+    return len(message) <= _LONGEST and bool(_compiled(pattern).fullmatch(folded(message)))
 
 
 def asked_back(evidence: Evidence, texts: Texts) -> str:

@@ -434,3 +434,41 @@ async def test_many_questions_at_once_do_not_mix() -> None:
     answers = await asyncio.gather(*(bot.answer(one) for one in asked))
     assert [answer.question for answer in answers] == [one.text for one in asked]
     assert len({answer.id for answer in answers}) == 20
+
+
+async def asked_back(message: str, *before: str) -> tuple[Answer, FakeRetriever]:
+    """Return the answer to a message of a conversation, and what was searched."""
+    threads, retriever = MemoryThreads(), FakeRetriever(*CHUNKS)
+    bot = answerer(retriever=retriever, threads=threads)
+    for text in (*before, message):
+        answer = await final(bot, question(text, conversation_id="c"))
+    return answer, retriever
+
+
+@pytest.mark.parametrize("reply", ["2", "The second one!", "#2", "option 2", "das zweite"])
+async def test_a_topic_that_was_asked_back_can_be_picked_by_its_place(reply: str) -> None:
+    listed, _ = await asked_back("help")
+    topic = listed.text.split("\n- ")[2]
+    answer, retriever = await asked_back(reply, "help")
+    assert (answer.question, retriever.queries[-1]) == (topic, topic)
+    assert answer.outcome is Outcome.QUOTED
+
+
+async def test_a_place_in_no_list_is_searched_as_it_stands() -> None:
+    for before in (("help", "How long do refunds take?"), ()):
+        _, retriever = await asked_back("2", *before)
+        assert retriever.queries[-1] == "2"
+    _, retriever = await asked_back("the third one", "help", "the first one")
+    assert retriever.queries[-1] == "the third one"
+
+
+async def test_more_is_told_of_what_was_asked_before() -> None:
+    answer, retriever = await asked_back("Tell me more", "How long do refunds take?")
+    assert answer.outcome is Outcome.QUOTED
+    assert retriever.contexts[-1] == "How long do refunds take?"
+
+
+@pytest.mark.parametrize("reply", ["Yes", "Why?", "It does not work"])
+async def test_a_reply_to_nothing_that_was_asked_is_asked_back(reply: str) -> None:
+    answer, _ = await asked_back(reply, "Hello!")
+    assert answer.outcome is Outcome.CLARIFY
