@@ -147,13 +147,13 @@ class Answerer:
         evidence, passages = await self._retrieve(run, context)
         run.release, run.evidence = evidence.release, evidence
         run.trace = run.trace.searched(evidence, context)
-        if route and route.is_vague(context):
-            text = routing.asked_back(evidence, run.speak(route.language))
-            yield run.close(Outcome.CLARIFY, text, Cause.UNCLEAR)
-            return
         if evidence.curated:
             text, citations = quotes.curated(evidence.curated)
             yield run.close(Outcome.ANSWERED, text, Cause.CURATED, citations)
+            return
+        if route and route.is_vague(context):
+            text = routing.asked_back(evidence, run.speak(route.language))
+            yield run.close(Outcome.CLARIFY, text, Cause.UNCLEAR)
             return
         if known := await self._known(run, evidence, history):
             yield run.repeat(known)
