@@ -59,7 +59,7 @@ class Calibration:
             weights = {str(name): float(w) for name, w in rest.pop("weights").items()}
             intercept, threshold = float(rest.pop("intercept")), float(rest.pop("threshold"))
             embedder = str(rest.pop("embedder"))
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
             raise ValueError("it is no calibration") from error
         if not weights.keys() <= features(Evidence("", "")).keys():
             raise ValueError("it weighs what this version does not measure")
@@ -113,7 +113,7 @@ def load_calibration(home: Path, fingerprint: str) -> Calibration:
         own = Calibration.from_json(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return packaged()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         _log.warning("%s is not used (%s); run `supportbot calibrate` again", path, error)
         return packaged()
     if own.embedder != fingerprint:

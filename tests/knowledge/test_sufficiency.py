@@ -85,7 +85,13 @@ def test_a_home_may_hold_its_own(tmp_path: Path) -> None:
     ("text", "told"),
     [
         ("{", "is not used"),
+        pytest.param("[" * 100_000, "is not used", id="nested"),
         ("[]", "no calibration"),
+        pytest.param(
+            f'{{"weights": {{}}, "intercept": {10**400}, "threshold": 1, "embedder": "model"}}',
+            "no calibration",
+            id="huge",
+        ),
         ('{"weights": {}}', "no calibration"),
         (
             '{"weights": {"luck": 1}, "intercept": 0, "threshold": 0.5, "embedder": "model"}',
