@@ -201,9 +201,11 @@ def _wants_person(message: str) -> str:
 
 
 def _wish_in(sentence: str) -> str:
-    if _ASKING.match(folded(sentence)):
+    clauses = _CLAUSES.split(sentence)
+    asking = clauses if _QUESTIONS.search(sentence) else clauses[:1]
+    if any(_ASKING.match(folded(clause)) for clause in asking):
         return ""
-    return next(filter(None, (_wish(clause, WISHES) for clause in _CLAUSES.split(sentence))), "")
+    return next(filter(None, (_wish(clause, WISHES) for clause in clauses)), "")
 
 
 def _wish(words: str, wishes: Mapping[str, Sequence[str]]) -> str:

@@ -125,6 +125,7 @@ Who are you working with for payments?
 What can you do about a lost parcel?
 Is this a person who can sign for me?
 Are you a bot that reads PDF files?
+I want to talk to a person about my invoice, how do I download it?
 How do I add an agent to my team?
 What does a human reviewer do?
 Which roles exist: agent, operator, admin?
