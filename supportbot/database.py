@@ -26,6 +26,7 @@ from supportbot.errors import StateUnavailable
 log = logging.getLogger(__name__)
 
 BUSY_SECONDS = 5.0
+_READS = "supportbot_reads"  # option of a connection that writes nothing
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
 DAMAGE = ("file is not a database", "malformed", "disk image")
 
@@ -182,6 +183,20 @@ class Database:
         except (SQLAlchemyError, OSError) as error:
             raise _unavailable(self._engine.url, error) from error
 
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
+        """Read what is kept by now, however long it takes; nobody who writes has to wait for it.
+
+        Raises:
+            StateUnavailable: the database did not answer, or refused.
+        """
+        try:
+            async with self._engine.connect() as connection:
+                await connection.execution_options(**{_READS: True})
+                yield connection
+        except (SQLAlchemyError, OSError) as error:
+            raise _unavailable(self._engine.url, error) from error
+
     async def ping(self) -> None:
         """Raise StateUnavailable when the database does not answer."""
         async with self.transaction() as connection:
@@ -236,7 +251,8 @@ def _prepare_sqlite(connection: sa.engine.interfaces.DBAPIConnection, _record: o
 def _begin_immediate(connection: Connection) -> None:
     # A transaction that starts by reading and then writes fails at once where another writer was
     # quicker; taking the write lock first waits its turn instead.
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    reads = connection.get_execution_options().get(_READS)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
 
 def _upgrade(connection: Connection) -> None:

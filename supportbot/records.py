@@ -79,7 +79,7 @@ class SqlRecords:
             .order_by(answers.c.answered_at.desc())
             .limit(MAX_ANSWERS)
         )
-        async with self._database.transaction() as connection:
+        async with self._database.snapshot() as connection:
             rows = (await connection.execute(query)).mappings().all()
         return tuple(AnswerRow(**row) for row in rows)
 
@@ -93,7 +93,7 @@ class SqlRecords:
             .group_by(receipts.c.document_id)
             .order_by(count.desc(), receipts.c.document_id)
         )
-        async with self._database.transaction() as connection:
+        async with self._database.snapshot() as connection:
             rows = (await connection.execute(query)).all()
         return tuple(CitedDocument(*row) for row in rows)
 
@@ -115,7 +115,7 @@ class SqlRecords:
         )
         if document_id is not None:
             query = query.where(receipts.c.document_id == document_id)
-        async with self._database.transaction() as connection:
+        async with self._database.snapshot() as connection:
             rows = (await connection.execute(query)).mappings().all()
         found = (ReceiptRow(**row) for row in rows)
         return tuple(sorted(found, key=lambda row: row.document_id))

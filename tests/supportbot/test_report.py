@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from supportbot import cli
 from supportbot.config import BotSettings
 from supportbot.conversation import Outcome, Question, Usage
-from supportbot.database import Database
+from supportbot.database import Database, turns
 from supportbot.looking_back import report
 from supportbot.records import AnswerRow, CitedDocument, SqlRecords
 from supportbot.report import Report, clusters, render, summarise
@@ -164,3 +165,15 @@ def test_the_command_prints_one_object_and_refuses_wrong_days(
         with pytest.raises(SystemExit) as caught:
             cli.run(["report", "--days", days])
         assert caught.value.code == 2
+
+
+async def test_a_report_and_an_answer_that_is_kept_do_not_wait_for_each_other(
+    database: Database,
+) -> None:
+    records = SqlRecords(database)
+    async with database.transaction():
+        assert await records.answers(0) == await records.cited(0) == await records.receipts() == ()
+    async with database.snapshot() as reading:
+        await reading.execute(sa.select(turns))
+        async with database.transaction() as writing:
+            await writing.execute(turns.delete())
