@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from knowledge.disputes import Disputes
 from knowledge.documents import Evidence, Scope
 from knowledge.errors import KnowledgeError, ReleaseNotFound
+from knowledge.languages import language_of
 from knowledge.sufficiency import is_sufficient
 from supportbot.answering import followups, lengths, policy, prompts, quotes, repeats, routing
 from supportbot.answering.disputed import opposing
@@ -174,7 +175,8 @@ class Answerer:
                 run.trace = run.trace.asked(request)
             return model.stream(request, run.model_deadline, run.answer_id)
 
-        async with aclosing(self._write(run, evidence, Draft(passages), ask)) as events:
+        draft = Draft(passages, language_of(run.question.text))
+        async with aclosing(self._write(run, evidence, draft, ask)) as events:
             async for event in events:
                 yield event
 

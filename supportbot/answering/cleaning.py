@@ -20,10 +20,19 @@ _LONE_SELECTOR = re.compile(
 )
 _COMBINING = "[\u0300-\u036f\u1ab0-\u1aff\u20d0-\u20ff]"
 _STACKED = re.compile(f"({_COMBINING}{{3}}){_COMBINING}+")
-_IMAGE = re.compile(r"!\[([^\]\n]*)\](?:\([^)\n]*\)|\[[^\]\n]*\])?")
+_NO_MARK = r"(?!\[\^?\d{1,3}\])"  # "14 days![1]" is no image
+_IMAGE = re.compile(rf"(?<!!)!+{_NO_MARK}\[([^\]\n]*)\](?:\([^)\n]*\)|\[[^\]\n]*\])?")
 _TAG = re.compile(r"</?[a-z][a-z0-9-]*(?:\s[^<>]*)?/?>|<!--.*?-->", re.I | re.S)
 _SLACK = re.compile(r"<(?:[!@#][^<>\n]{0,80})>")
-_MENTION = re.compile(r"(?<![\w.])@(?=(?:channel|here|everyone|all|group|subteam)\b)", re.I)
+_AT = "[@\uff20\ufe6b]"
+_MENTION = re.compile(  # in `me@here.com` it is none
+    rf"(?<!{_AT})(?:(?<=[\w.])({_AT}){_AT}*|{_AT}+)"
+    r"(?=(?:channel|here|everyone|all|group|subteam)\b)",
+    re.I,
+)
+# What is left, or put together, where a tag or an image was taken out of another one.
+_OPENING = re.compile(r"<(?!(?:https?://|[\w.+-]{1,64}@)[^\s<>]*>)(?=[a-z/!?@#])", re.I)
+_BANG = re.compile(rf"(?<!!)!+{_NO_MARK}(?=\[)")
 _HTML_NAMES = """
 a abbr audio b base big body br button canvas center code dd del details div dl dt em embed font
 footer form frame h1 h2 h3 h4 h5 h6 head header hr html i iframe img input ins kbd label li link
@@ -32,7 +41,7 @@ strike strong style sub summary sup svg table tbody td textarea tfoot th thead t
 ul var video wbr
 """
 _HTML = frozenset(_HTML_NAMES.split())
-_CODE = re.compile(r"(`+)(?:(?!\1).)+?\1", re.S)
+_CODE = re.compile(r"(?<![`\\])(`+)(?!`).+?(?<!`)\1(?!`)", re.S)
 
 
 def visible(text: str) -> str:
@@ -43,10 +52,10 @@ def visible(text: str) -> str:
 
 
 def harmless(text: str) -> str:
-    """Return Markdown without images, raw HTML and mass mentions; code keeps its `<` and `>`."""
+    """Return Markdown without images, raw HTML and mass mentions; code stays as it is."""
     parts, start = [], 0
     for code in _CODE.finditer(text):
-        parts += [_plain(text[start : code.start()]), _MENTION.sub("", code.group())]
+        parts += [_plain(text[start : code.start()]), code.group()]
         start = code.end()
     return "".join([*parts, _plain(text[start:])])
 
@@ -55,7 +64,8 @@ def _plain(text: str) -> str:
     text = _IMAGE.sub(r"\1", text)
     text = _SLACK.sub("", text)
     text = _TAG.sub(_placeholder, text)
-    return _MENTION.sub("", text)
+    text = _MENTION.sub(r"\1", _BANG.sub("", text))
+    return _OPENING.sub("‹", text)
 
 
 def _placeholder(tag: re.Match[str]) -> str:

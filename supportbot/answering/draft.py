@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import Sequence
 
 from knowledge.documents import Chunk
+from knowledge.languages import language_of
 from supportbot.answering.cleaning import harmless, visible
 from supportbot.answering.grounding import Passage, Source, Verdict, check, marks_of
-from supportbot.answering.prompts import NO_ANSWER
+from supportbot.answering.prompts import NO_ANSWER, RULES_RUNS, runs
 from supportbot.answering.quotes import cite
 from supportbot.answering.sentences import MARK, Unit, UnitSplitter, split
 from supportbot.conversation import Citation
@@ -18,6 +19,7 @@ from supportbot.conversation import Citation
 HOPELESS = 50  # dropped units in a row
 MAX_FAILED = 10  # sentences that the model is asked to mend
 MAX_FAILED_CHARACTERS = 300  # of each
+_SAID_CHARACTERS = 200  # of what the model said last: more than a run of words of the rules has
 _MARK = re.compile(rf"[ \t]*\n?[ \t]*(?P<mark>{MARK})")
 _LINKED_MARK = re.compile(rf"\[({MARK})\]\([^)\n]*\)|({MARK})\([^)\n]*\)")
 _SOURCE_LINE = re.compile(rf"\s*(?:[-*+•]\s+|\d{{1,3}}[.)]\s+)?{MARK}[:\s]")
@@ -30,10 +32,16 @@ class Draft:
 
     Nothing is shown before a sentence with a mark of its own has been checked: a heading or lead-in
     waits for what it announces, and text that may still turn out to be thinking waits for a sign.
+
+    Args:
+        passages: what the model was given.
+        language: of the question, "" where it cannot be told.
     """
 
-    def __init__(self, passages: Sequence[Passage]) -> None:
+    def __init__(self, passages: Sequence[Passage], language: str = "") -> None:
         self._passages = passages
+        self._language = language
+        self._said = ""  # by the model last, shown or not
         self._splitter = UnitSplitter()
         self._held: list[Unit] = []  # while this may be thinking
         self._is_trusted = False  # this is the answer, not thinking
@@ -122,16 +130,17 @@ class Draft:
         self._in_table = unit.kind == "row"
         if _words(unit) in self._shown_before:
             return
-        verdict = self._verdict(unit)
+        verdict = self._verdict(Unit(unit.text, "heading") if is_first_row else unit)
         if is_first_row or _SEPARATOR_ROW.match(unit.text):
-            self._wait(unit)
+            self._wait(unit if verdict.is_held else _blank(unit))
         elif not verdict.is_held or not unit.text.strip():
             self._drop(unit, verdict)
         elif not verdict.needs_source:
             self._wait(unit)
         else:
             for lead in self._leads:
-                self._place(lead, _MARK.sub("", lead.text).strip())
+                if lead.kind != "row" or unit.kind == "row":
+                    self._place(lead, _MARK.sub("", lead.text).strip())
             self._leads.clear()
             self._place(unit, self._numbered(unit, verdict.sources))
 
@@ -141,7 +150,31 @@ class Draft:
             return Verdict(reason="the model found no answer")
         if _SOURCE_LINE.match(unit.text):
             return Verdict(reason="a list of sources")
-        return check(unit, self._passages)
+        if self._recites(unit):
+            return Verdict(reason="words of the rules")
+        verdict = check(unit, self._passages)
+        if verdict.is_held and self._is_foreign(unit, verdict):
+            return Verdict(reason="a language that is neither asked in nor written in")
+        return verdict
+
+    def _recites(self, unit: Unit) -> bool:
+        """Tell whether the unit goes on with words of the rules that stand in no passage."""
+        said = f"{self._said} {unit.text}"
+        self._said = said[-_SAID_CHARACTERS:]
+        found = RULES_RUNS & runs(said)
+        supplied = (runs(one.chunk.text) for one in self._passages)
+        return bool(found) and not found <= set().union(*supplied)
+
+    def _is_foreign(self, unit: Unit, verdict: Verdict) -> bool:
+        """Tell whether a unit could be compared with no passage, and the asker's language is known.
+
+        Only an answer in the language of the question may be in another than its passage.
+        """
+        language = language_of(unit.text)
+        if unit.kind == "code" or not self._language or language in ("", self._language):
+            return False
+        used = {source.number for source in verdict.sources} or range(1, len(self._passages) + 1)
+        return all(self._passages[number - 1].language not in ("", language) for number in used)
 
     def _drop(self, unit: Unit, verdict: Verdict) -> None:
         self._gap += "\n" * _edge_breaks(unit.text)
@@ -226,6 +259,11 @@ def _cleaned(unit: Unit) -> Unit:
         return Unit(visible(unit.text), "code")
     text = _LINKED_MARK.sub(lambda found: found[1] or found[2], unit.text)
     return Unit(harmless(visible(text)), unit.kind)
+
+
+def _blank(row: Unit) -> Unit:
+    """Return a table's head without its words: a table needs one."""
+    return Unit(re.sub(r"[^|\n]+", " ", row.text), "row")
 
 
 def _with_marks(body: str, kind: str, marks: str) -> str:

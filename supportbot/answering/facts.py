@@ -16,10 +16,12 @@ _SIGNS = re.compile("[™®©\u2060\u200b\u00ad]")  # beside a name they are no 
 _URL = re.compile(r"(?:\b[a-z][a-z0-9+.-]{1,20}://|//)[^\s<>\"'`|)\]]+", re.I)
 _SCHEME = re.compile(r"\b(?:javascript|vbscript|data|file|mailto|tel|blob):[^\s<>\"'`|)\]]+", re.I)
 _TARGET = re.compile(r"\]\s*\(\s*<?([^\s<>)]+)|^\s*\[[^\]]+\]:\s*<?(\S+)", re.M)
-_CODE_SPAN = re.compile(r"`+([^`\n]{1,200})`+")
+_CODE_SPAN = re.compile(r"(?<!`)(`+)(?!`)(.{1,4000}?)(?<!`)\1(?!`)", re.S)
 _STRONG = re.compile(r"(?:\*\*|__)([^*_\n:]{2,60})(?:\*\*|__)(?!:)")  # with a colon it is a lead-in
 _QUOTED = re.compile(r"(?<!\w)\"([^\"\n]{2,200})\"(?!\w)")
 _TOKEN = re.compile(r"[^\s\"'`*|()\[\]{}<>,;!?“”„«»，。！？、；（）]+")
+_HOST = re.compile(r"\w\.[^\W\d_]{2,}")  # also with a slash or a port behind it
+_WIDE_STOP = re.compile("(?<=[a-zA-Z0-9])[。｡](?=[a-zA-Z]{2})")  # a full stop to a browser
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:[.,:]\d+)*(?![\w]*\d)")
 _WORD = re.compile(r"[^\W\d_]+(?:'[a-z]+)?|[$€£¥%]")
 _PLAIN_NUMBER = re.compile(
@@ -208,8 +210,13 @@ class Denials:
 
 def normalised(text: str) -> str:
     """Return a text for comparison: NFKC, casefolded, plain quotes and dashes, single spaces."""
-    folded = unicodedata.normalize("NFKC", _SIGNS.sub("", text)).translate(_QUOTES).casefold()
+    folded = _folded(text).translate(_QUOTES).casefold()
     return " ".join(folded.replace("*", "").replace("`", "").split())
+
+
+def _folded(text: str) -> str:
+    """Return a text with the letters and full stops that a browser reads an address with."""
+    return unicodedata.normalize("NFKC", _WIDE_STOP.sub(".", _SIGNS.sub("", text)))
 
 
 def held(context: str, segments: Iterable[str], uri: str = "") -> Held:
@@ -240,8 +247,9 @@ def claimed(text: str) -> Claimed:
         rest = rest.replace(url, " ")
     rest = _RUN_ON.sub(". ", rest)
     straight = rest.translate(_QUOTES)
-    spans = [*_CODE_SPAN.findall(straight), *_QUOTED.findall(straight)]
-    codes = [token for token in _tokens(rest) if _is_code(token)]
+    whole = text.translate(_QUOTES)
+    spans = [*(code for _, code in _CODE_SPAN.findall(whole)), *_QUOTED.findall(whole)]
+    codes = [token for token in _tokens(_folded(rest)) if _is_code(token)]
     mails = [url[len("mailto:") :] for url in urls if url.casefold().startswith("mailto:")]
     literals = [normalised(span).strip(" .,:;") for span in (*spans, *codes, *mails)]
     addresses = [_address(url) for url in urls if not url.casefold().startswith("mailto:")]
@@ -423,7 +431,7 @@ def _is_code(token: str) -> bool:
         return True
     if token.startswith(("--", "/", "./", "~/")) and has_letter:
         return True
-    if re.search(r"\w[@\\_=]\w", token):
+    if re.search(r"\w[@\\_=]\w", token) or _HOST.search(token):
         return True
     parts = re.split(r"[./:]", token)
     is_dotted = len(parts) > 1 and "." in token and all(parts)

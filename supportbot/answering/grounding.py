@@ -38,6 +38,7 @@ CLOSEST = 0.9  # of the best share: the sentences whose negations are compared w
 MAX_QUOTE_CHARACTERS = 300
 _MARK = re.compile(MARK)
 _BULLET = re.compile(r"^\s*(?:[-*+•]|\d{1,3}[.)])\s+")
+_FENCE = re.compile(r"(?:`{3,}|~{3,}) ?[\w+#-]{0,20}")  # with the name of a language
 _LEAD_IN_WORDS = 25
 _OPENING = re.compile(
     r"^\W*(?:according to (?:the|our|your|this) [\w ]{3,40},|(?:please )?note that|in short,"
@@ -240,14 +241,22 @@ def _check_lead_in(claim: Claim, passages: Sequence[Passage]) -> Verdict:
 @cache
 def _lead_in_terms() -> frozenset[str]:
     return frozenset(
-        tokenize("follow following steps step here note summary overview answer do list")
+        tokenize(
+            "follow following steps step here note summary overview answer do list name value "
+            "description feature option setting default example action detail meaning"
+        )
     )
 
 
 def _check_code(text: str, passages: Sequence[Passage]) -> Verdict:
-    """Check a code block: each of its lines must stand in one passage."""
+    """Check a code block: each of its lines must stand in one passage, but for its fences."""
     lines = [" ".join(line.split()) for line in text.strip().splitlines()]
-    lines = [line for line in lines if line and not line.startswith(("```", "~~~"))]
+    edges = (0, len(lines) - 1)
+    lines = [
+        line
+        for place, line in enumerate(lines)
+        if line and not (place in edges and _FENCE.fullmatch(line))
+    ]
     for passage in passages:
         body = " ".join(passage.chunk.text.split())
         if lines and all(line in body for line in lines):

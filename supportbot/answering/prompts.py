@@ -8,9 +8,11 @@ the knowledge base since, and every statement needs a passage of today anyway.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 
 from knowledge.documents import Chunk
+from supportbot.answering.cleaning import visible
 from supportbot.answering.model import Message
 from supportbot.conversation import MAX_QUESTION_CHARACTERS, Turn
 
@@ -18,6 +20,7 @@ NO_ANSWER = "NO_ANSWER"
 MAX_PROMPT_TOKENS = 12_000
 MAX_EARLIER_QUESTIONS = 4
 MAX_EARLIER_CHARACTERS = 500
+RUN = 7  # words in a row that tell a text; figures, such as the numbers of rules, do not count
 
 RULES = f"""\
 You answer customers' questions for a support team, from passages of its documentation.
@@ -48,8 +51,12 @@ the passages that they cite do not hold them. Write each of them anew, so that a
 word for word in all its facts, with the passage's number; leave out what no passage holds. Write \
 nothing else and no sentence twice. If nothing is left, reply with exactly {NO_ANSWER}."""
 
+# Our delimiters, written in any odd way, and the tokens that endpoints part messages with.
 _DELIMITER = re.compile(
-    r"<(?=\s*/?\s*(?:passages?|question|earlier_questions|deleted_sentences)\b)", re.I
+    r"[<\uff1c\ufe64](?=\W{0,8}(?:passages?|question|earlier_questions|deleted_sentences)\b)"
+    r"|<(?=[|\uff5c][\w\u2581]{1,40}[|\uff5c]>|</?SYS>|/?(?:start|end)_of_turn>)"
+    r"|\[(?=/?INST\]|e~\[)|\](?=~!?b[\[\]])",
+    re.I,
 )
 
 
@@ -71,6 +78,15 @@ def estimated_tokens(text: str) -> int:
     """Return about how many tokens a text has, rather too many: 3 ASCII characters, 1 other."""
     ascii_count = sum(map(str.isascii, text))
     return ascii_count // 3 + (len(text) - ascii_count) + 1
+
+
+def runs(text: str) -> set[tuple[str, ...]]:
+    """Return every `RUN` words in a row, in whatever case and between whatever signs."""
+    words = re.findall(r"[^\W\d_]+", unicodedata.normalize("NFKC", text).casefold())
+    return {tuple(words[start : start + RUN]) for start in range(len(words) - RUN + 1)}
+
+
+RULES_RUNS = frozenset(runs(RULES) | runs(REPAIR))
 
 
 def _passages(chunks: Sequence[Chunk], budget: int) -> str:
@@ -110,8 +126,8 @@ def _failed(sentences: Sequence[str]) -> str:
 
 
 def _data(text: str) -> str:
-    """Return a text that cannot close or open a delimiter of the prompt."""
-    return _DELIMITER.sub("‹", text)
+    """Return a text that hides nothing and cannot close or open a delimiter of the prompt."""
+    return _DELIMITER.sub("‹", visible(text))
 
 
 def _attribute(text: str) -> str:

@@ -106,6 +106,7 @@ QUESTIONS = [
     ("What do I send to the vendor about a bad answer?", "explain-or-report-an-answer"),
     ("How are citations verified?", "checked-citations"),
     ("Can the bot hallucinate or be wrong?", "checked-citations"),
+    ("Can somebody make the bot show its system prompt?", "checked-citations"),
     ("What happens when the bot does not know the answer?", "when-the-bot-does-not-know"),
     ("How can I make the bot refuse less often?", "when-the-bot-does-not-know"),
     ("In which language does it answer?", "when-the-bot-does-not-know"),

@@ -43,6 +43,13 @@ def test_what_scripts_and_emoji_need_stays(text: str) -> None:
         ("`a < b` and `<file>`", "`a < b` and `<file>`"),
         ("<https://shop.example>", "<https://shop.example>"),
         ("1 < 2 > 0", "1 < 2 > 0"),
+        ("1 < 2, x <- y, <help@shop.example>", "1 < 2, x <- y, <help@shop.example>"),
+        ("14 days![1] Now.", "14 days![1] Now."),
+        ("!![](x)[b](https://shop.example)", "[b](https://shop.example)"),
+        ("!<b>[b](https://shop.example)", "[b](https://shop.example)"),
+        ("<scr<b>ipt> <svg/onload=x> <img src='<'>", "‹script> ‹svg/onload=x> ‹img src='<'>"),
+        ("<<b>!channel> @@here \uff20everyone", "‹!channel> here everyone"),
+        ("`@group slow` and ``<b>` \\`<b>`", "`@group slow` and ``` \\``"),
     ],
 )
 def test_nothing_loads_pings_or_hides(raw: str, clean: str) -> None:

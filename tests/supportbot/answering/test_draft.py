@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supportbot.answering.draft import Draft
+from supportbot.answering.draft import Draft, prepared
 from supportbot.answering.grounding import marks_of
-from tests.supportbot.answering.passages import passages
+from supportbot.answering.prompts import RULES
+from tests.supportbot.answering.passages import REFUNDS, passages
 
 
 def drafted(text: str, pieces: list[str] | None = None) -> Draft:
@@ -74,6 +77,50 @@ def test_a_table_keeps_its_head_and_the_rows_that_hold() -> None:
     assert drafted(text).text == (
         "| Plan | Price |\n|---|---|\n| Basic | $5 [1] |\n| Plus | $12 [1] |"
     )
+
+
+def test_the_head_of_a_table_holds_no_words_of_its_own() -> None:
+    rows = "|---|---|\n| Basic | $5 [2] |\n"
+    shown = "|---|---|\n| Basic | $5 [1] |"
+    assert drafted(f"| Visit | https://evil.example |\n{rows}").text == f"| | |\n{shown}"
+    assert drafted(f"| Plan | Description |\n{rows}").text == f"| Plan | Description |\n{shown}"
+    text = drafted("| Plan | Price |\n|---|---|\n\nRefunds take 14 days. [1]").text
+    assert text == "Refunds take 14 days. [1]"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "```https://evil.example/\nshop-cli cancel --order ID\n```",
+        "~~~sh\nshop-cli cancel --order ID\n``` see evil.example\n~~~",
+        "~~~\n```passwords\nshop-cli cancel --order ID\n~~~",
+    ],
+)
+def test_no_line_of_a_code_block_passes_as_a_fence(code: str) -> None:
+    assert drafted(f"{code}\n").text == ""
+
+
+def test_a_language_that_is_neither_asked_in_nor_written_in_is_not_shown() -> None:
+    text = "Donnez votre mot de passe à la personne qui vous appelle. [1]"
+    for language, shown in (("en", ""), ("fr", text), ("", text)):
+        draft = Draft(passages(), language)
+        draft.add(text, is_settled=True)
+        draft.finish()
+        assert draft.text == shown
+
+
+def test_the_rules_are_not_recited_unless_a_passage_holds_their_words() -> None:
+    example = "You can return an item within 30 days of delivery."
+    chunk = replace(REFUNDS, text="Les frais de port ne sont pas remboursés par nous.")
+    for text, held in (("Nothing of the kind.", ""), (f"So it is. {example}", f"{example} [1]")):
+        draft = Draft(prepared([chunk, replace(chunk, text=text)]), "en")
+        draft.add(f"{example} [2]", is_settled=True)
+        draft.finish()
+        assert draft.text == held
+    draft = Draft(prepared([chunk]), "en")
+    lines = re.findall(r"\S+ \S+ \S+", RULES)
+    draft.add("".join(f"- {line} [1]\n" for line in lines), is_settled=True)
+    assert len(draft.text.split()) < 20
 
 
 def test_a_code_block_is_shown_whole_with_its_mark() -> None:
