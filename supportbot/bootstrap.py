@@ -99,6 +99,7 @@ async def build_services(settings: BotSettings) -> AsyncIterator[Services]:
                 settings.caps,
                 repeat_hours=settings.answer_cache,
                 contact=settings.handoff.contact,
+                agent=settings.agent,
             ),
             disputes=Disputes(settings.home),
         )

@@ -165,6 +165,13 @@ class BotSettings(KnowledgeSettings):
         shown="none",
         ge=0,
     )
+    agent: bool = setting(
+        "SUPPORTBOT_AGENT",
+        about="let the model search for what is missing and hand over to a person itself: up to 3 "
+        "requests a question",
+        valid="true or false",
+        default=False,
+    )
     answer_cache: float = setting(
         "SUPPORTBOT_ANSWER_CACHE",
         about="hours for which an answer is said again to the same question, as long as all that "

@@ -122,7 +122,7 @@ class Explanation:
         cited = {one.chunk_id: one.number for one in self.kept.answer.citations}
         places = dict(self.replay.places)
         lines = ["passages        rank  score   similarity  keywords  cited  where"]
-        for rank, one in enumerate(self.kept.trace.passages, start=1):
+        for rank, one in enumerate(self.kept.trace.supplied, start=1):
             mark = f"[{cited[one.chunk_id]}]" if one.chunk_id in cited else "-"
             where = places.get(one.chunk_id, f"{one.document_id} {one.chunk_id}")
             lines.append(
@@ -188,7 +188,7 @@ def bundle(kept: KeptAnswer) -> dict[str, Any]:
             "document_id": redact(one.document_id),
             "is_cited": one.chunk_id in cited,
         }
-        for rank, one in enumerate(trace.passages, start=1)
+        for rank, one in enumerate(trace.supplied, start=1)
     ]
     return {
         "answer_id": answer.id,

@@ -64,6 +64,7 @@ class Trace:
     dropped: Mapping[str, int] = field(default_factory=dict)  # units that did not hold, by reason
     cache_key: str = ""  # the same for questions that may share an answer
     copy_of: str = ""  # the answer that was said again
+    looked_up: tuple[FoundPassage, ...] = ()  # what the model searched for itself; numbered on
 
     def searched(self, evidence: Evidence, context: str) -> Trace:
         """Return the trace after a search."""
@@ -82,6 +83,16 @@ class Trace:
         """Return the trace after this request was sent to the model."""
         return replace(self, prompt_hash=prompt_hash(request))
 
+    @property
+    def supplied(self) -> tuple[FoundPassage, ...]:
+        """Return all passages that the model was given, in the order of their numbers."""
+        return (*self.passages, *self.looked_up)
+
+    def looked_up_too(self, hits: Sequence[Hit]) -> Trace:
+        """Return the trace after a search that the model asked for."""
+        found = tuple(FoundPassage.of(hit) for hit in hits)
+        return replace(self, looked_up=(*self.looked_up, *found))
+
     def failed(self, kind: str) -> Trace:
         """Return the trace after a try failed."""
         return replace(self, failures=(*self.failures, kind)[:MAX_FAILURES])
@@ -97,9 +108,12 @@ class Trace:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Trace:
         """Return a stored trace."""
-        passages = tuple(FoundPassage(**passage) for passage in data["passages"])
+        found = {
+            name: tuple(FoundPassage(**passage) for passage in data.get(name, ()))
+            for name in ("passages", "looked_up")
+        }
         lists = {name: tuple(data[name]) for name in ("audiences", "failures")}
-        return cls(**{**data, **lists, "passages": passages})
+        return cls(**{**data, **lists, **found})
 
 
 def prompt_hash(request: Sequence[Message]) -> str:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from knowledge.documents import STAFF, Chunk, Evidence, Hit, Scope
 from supportbot.answering.model import Finished, Message, ModelEvent
 from supportbot.answering.reasoning import Delta
+from supportbot.answering.toolcalls import Tools
 from supportbot.conversation import Answer, Outcome, Question, Turn
 from supportbot.errors import ModelError
 from supportbot.inbox import InboxItem
@@ -219,12 +220,18 @@ class FakeModel:
     def __init__(self, *calls: Sequence[ModelEvent | ModelError | float]) -> None:
         self.calls = list(calls)
         self.requests: list[Sequence[Message]] = []
+        self.tools: list[Tools | None] = []  # of each request
         self.closed = 0  # streams that were closed, read to the end or not
 
     async def stream(
-        self, messages: Sequence[Message], deadline: float, reference: str = ""
+        self,
+        messages: Sequence[Message],
+        deadline: float,
+        reference: str = "",
+        tools: Tools | None = None,
     ) -> AsyncGenerator[ModelEvent, None]:
         self.requests.append(messages)
+        self.tools.append(tools)
         events = self.calls.pop(0) if len(self.calls) > 1 else self.calls[0]
         try:
             for event in events:

@@ -16,10 +16,11 @@ from knowledge.errors import KnowledgeError, ReleaseNotFound
 from knowledge.languages import language_of
 from knowledge.sufficiency import is_sufficient
 from supportbot.answering import followups, lengths, policy, prompts, quotes, repeats, routing
+from supportbot.answering.agent import FUNCTION_TOKENS, Agent, LookedUp, ReplyEvent, Task
 from supportbot.answering.disputed import opposing
 from supportbot.answering.draft import Draft, prepared
 from supportbot.answering.grounding import Passage
-from supportbot.answering.model import Finished, Model, ModelEvent, Retrying
+from supportbot.answering.model import Finished, Message, Model, Retrying
 from supportbot.answering.reasoning import Delta, Discard
 from supportbot.answering.repair import repaired
 from supportbot.answering.texts import TEXTS, Texts, texts_for
@@ -35,6 +36,7 @@ from supportbot.conversation import (
     Text,
     Timings,
     Turn,
+    Usage,
     new_id,
 )
 from supportbot.errors import FailureKind, ModelError, RetrievalFailed, StateUnavailable
@@ -52,7 +54,7 @@ MARGIN_SECONDS = 2.0  # at most
 _log = logging.getLogger(__name__)
 
 
-_Ask = Callable[[Sequence[str]], AsyncGenerator[ModelEvent, None]]  # with sentences to be mended
+_Ask = Callable[[Sequence[str]], AsyncGenerator[ReplyEvent, None]]  # with sentences to be mended
 
 
 class Retrieves(Protocol):
@@ -71,6 +73,7 @@ class AnswererSettings:
     caps: Caps = field(default_factory=Caps)
     repeat_hours: float = 0.0  # how long an answer is said again to the same question
     contact: str = ""  # whom a customer can turn to: an e-mail or web address
+    agent: bool = False  # the model may search and hand over itself
 
 
 class Answerer:
@@ -113,7 +116,7 @@ class Answerer:
 
         It raises nothing but the cancellation of its caller, which also ends the model's call.
         """
-        run = _Run(question, self._settings.deadline_seconds)
+        run = _Run(question, self._settings)
         try:
             async with aclosing(self._tell(run)) as events:
                 async for event in events:
@@ -169,16 +172,31 @@ class Answerer:
         yield Status("writing")
         model = self._model
 
-        def ask(failed: Sequence[str]) -> AsyncGenerator[ModelEvent, None]:
-            request = prompts.messages(run.question.text, evidence.chunks, history, failed)
-            if not failed:  # the request whose id is kept
-                run.trace = run.trace.asked(request)
-            return model.stream(request, run.model_deadline, run.answer_id)
+        def ask(failed: Sequence[str]) -> AsyncGenerator[ReplyEvent, None]:
+            beside = FUNCTION_TOKENS if self._settings.agent else 0
+            request = prompts.messages(run.question.text, evidence.chunks, history, failed, beside)
+            if failed:
+                return model.stream(request, run.model_deadline, run.answer_id)
+            run.trace = run.trace.asked(request)  # the request whose id is kept
+            return self._replies(run, model, evidence, request)
 
         draft = Draft(passages, language_of(run.question.text))
         async with aclosing(self._write(run, evidence, draft, ask)) as events:
             async for event in events:
                 yield event
+
+    def _replies(
+        self, run: _Run, model: Model, evidence: Evidence, request: Sequence[Message]
+    ) -> AsyncGenerator[ReplyEvent, None]:
+        """Return the replies to a request; a model that may call is asked until it answers."""
+        if not self._settings.agent:
+            return model.stream(request, run.model_deadline, run.answer_id)
+
+        def search(query: str) -> Evidence:
+            return self._retriever.retrieve(query, run.question.scope, PASSAGES)
+
+        task = Task(evidence, request, search)
+        return Agent(model, task, run.model_deadline, run.answer_id).stream()
 
     async def _write(
         self,
@@ -205,8 +223,7 @@ class Answerer:
                         failure = event.error
                         break
                     else:
-                        calls += _note_retry(run, event)
-                        draft.discard()
+                        calls += _goes_on(run, draft, event)
         except ModelError as error:
             failure = error
         if failure:
@@ -230,7 +247,7 @@ class Answerer:
         if run.finished is None:
             return
         yield Text(draft.finish(run.finished.is_complete))
-        if not (run.finished.is_complete and draft.failed):
+        if run.finished.calls or not (run.finished.is_complete and draft.failed):
             return
         if seconds is None or run.at_most(seconds) < seconds:
             return
@@ -315,7 +332,9 @@ class Answerer:
 class _Run:
     """One question on its way."""
 
-    def __init__(self, question: Question, seconds: float) -> None:
+    def __init__(self, question: Question, settings: AnswererSettings) -> None:
+        seconds = settings.deadline_seconds
+        self._contact = settings.contact
         self._clock = asyncio.get_running_loop().time
         self._started = self._clock()
         self.deadline = self._started + seconds
@@ -331,6 +350,7 @@ class _Run:
         self.draft: Draft | None = None
         self.finished: Finished | None = None  # the model's reply, where it came to its end
         self.retrieval_ms: int | None = None
+        self._spent = Usage()  # for replies that others followed
         self._first_text_ms: int | None = None
         self._shown = ""
         self._ending = Answer(question.text, question.conversation_id, Outcome.UNAVAILABLE, "")
@@ -387,9 +407,17 @@ class _Run:
             release=self.release,
             id=self.answer_id,
             standalone=self.standalone,
+            usage=self._spent,
             cause=cause,
         )
         return Text(text)
+
+    def looked_up(self, event: LookedUp) -> None:
+        """Keep in mind what the model searched for, and what that cost."""
+        self._spent += event.usage
+        self.trace = self.trace.looked_up_too(event.hits)
+        if self.evidence:
+            self.evidence = replace(self.evidence, hits=(*self.evidence.hits, *event.hits))
 
     def quote(self, evidence: Evidence, cause: str) -> Text:
         """End with quotes, and say why."""
@@ -429,7 +457,9 @@ class _Run:
         finished = self.finished
         is_whole = finished is not None and finished.is_complete
         kind = str(failure.kind if failure else FailureKind.CUT)
-        if draft.text:
+        if finished and finished.calls:
+            event = self._hand_over(draft)
+        elif draft.text:
             note = "" if is_whole else self._cut_note
             event = self.close(Outcome.ANSWERED, note, "" if is_whole else kind, draft.citations)
         elif draft.declined and finished:
@@ -442,10 +472,16 @@ class _Run:
             self._ending = replace(
                 self._ending,
                 model=finished.model,
-                usage=finished.usage,
+                usage=self._spent + finished.usage,
                 request_id=finished.request_id,
             )
         return event
+
+    def _hand_over(self, draft: Draft) -> Text:
+        """End as where the asker wants a person, after what was shown."""
+        human = routing.Route("human")
+        outcome, text, cause = routing.reply(human, self.texts, self._contact)
+        return self.close(outcome, f"\n\n{text}" if draft.text else text, cause, draft.citations)
 
     def sorry(self, cause: str, error: Exception) -> Text | None:
         """End with an apology and a reference or, after shown text, with a note."""
@@ -479,8 +515,13 @@ def _cause(error: Exception) -> Cause:
     return Cause.EMPTY_KNOWLEDGE_BASE if isinstance(error, ReleaseNotFound) else Cause.RETRIEVAL
 
 
-def _note_retry(run: _Run, event: Discard | Retrying) -> bool:
-    """Note another try, and tell whether it is one."""
+def _goes_on(run: _Run, draft: Draft, event: Discard | Retrying | LookedUp) -> bool:
+    """Make ready for the text that follows, and tell whether it takes another request."""
+    if isinstance(event, LookedUp):
+        run.looked_up(event)
+        draft.resume(event.passages)
+        return True
+    draft.discard()
     if isinstance(event, Retrying):
         run.trace = run.trace.failed(event.error.kind)
         _log.info("another try", extra={**run.tags, "failure": str(event.error)})

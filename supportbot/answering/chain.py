@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from supportbot.answering.model import Message, Model, ModelEvent, Retrying
+from supportbot.answering.toolcalls import Tools
 from supportbot.errors import FailureKind, ModelError
 
 CALLS = 2  # a question, fallbacks apart: the first try and one more
@@ -41,7 +42,11 @@ class ModelChain:
             await model.aclose()
 
     async def stream(
-        self, messages: Sequence[Message], deadline: float, reference: str = ""
+        self,
+        messages: Sequence[Message],
+        deadline: float,
+        reference: str = "",
+        tools: Tools | None = None,
     ) -> AsyncGenerator[ModelEvent, None]:
         """Stream one reply; see `Model.stream`. `Retrying` comes before each further try."""
         clock = asyncio.get_running_loop().time
@@ -50,7 +55,7 @@ class ModelChain:
         model: Model = self._models[0]
         for last in range(max(CALLS, len(self._models)) - 1, -1, -1):
             try:
-                async with aclosing(model.stream(messages, deadline, reference)) as events:
+                async with aclosing(model.stream(messages, deadline, reference, tools)) as events:
                     async for event in events:
                         yield event
                 return

@@ -94,9 +94,10 @@ class Draft:
         self._is_trusted = self._is_judged = self.declined = False
         self._dropped_in_a_row = 0
 
-    def resume(self) -> None:
-        """Make ready for a second reply, which goes on in a paragraph of its own."""
+    def resume(self, passages: Sequence[Passage] = ()) -> None:
+        """Make ready for a second reply, in a paragraph of its own, to which these are at hand."""
         self.discard()
+        self._passages = [*self._passages, *passages]
         self._gap = "\n\n"
         self._in_table = False
         self._last_kind = ""
@@ -244,9 +245,9 @@ class Draft:
         return self._numbers[passage]
 
 
-def prepared(chunks: Sequence[Chunk]) -> list[Passage]:
-    """Return the passages of a prompt, ready for checking: passage [n] is the nth chunk."""
-    return [Passage.of(number, chunk) for number, chunk in enumerate(chunks, start=1)]
+def prepared(chunks: Sequence[Chunk], first: int = 1) -> list[Passage]:
+    """Return the passages of a prompt, numbered from `first` on and ready for checking."""
+    return [Passage.of(number, chunk) for number, chunk in enumerate(chunks, start=first)]
 
 
 def _kind(reason: str) -> str:

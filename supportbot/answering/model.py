@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, contextmanager
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from supportbot.answering.breaker import Breaker
 from supportbot.answering.events import TooLong, read_events
 from supportbot.answering.reasoning import Delta, DeltaJoiner, Discard, ReasoningFilter
+from supportbot.answering.toolcalls import ToolCall, Tools, WholeReply
 from supportbot.conversation import Usage
 from supportbot.errors import FailureKind, ModelError
 from supportbot.metering import PriceList
@@ -42,6 +43,7 @@ OPTIONAL_FIELDS: Mapping[str, Any] = {
     "stream_options": {"include_usage": True},
     "reasoning_split": True,
 }
+_OF_TOOLS = re.compile(r"\btools?\b|tool_|function.?call", re.I)
 _ID_HEADERS = ("x-request-id", "trace-id", "x-mm-request-id", "minimax-request-id")
 _REFUSES_A_FIELD = re.compile(
     r"(?:unknown|unsupported|unrecogni[sz]ed|unexpected|extra|not (?:supported|permitted|allowed))"
@@ -77,18 +79,34 @@ _BY_FINISH = {
 class Message:
     """One message of a request."""
 
-    role: Literal["system", "user", "assistant"]
+    role: Literal["system", "user", "assistant", "tool"]
     content: str
+    more: Mapping[str, Any] = field(default_factory=dict)  # such as the calls of an assistant
+
+    @property
+    def characters(self) -> int:
+        """Return how long all that is sent is."""
+        return len(self.content) + (len(json.dumps(self.more)) if self.more else 0)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the form of the endpoint."""
+        return {"role": self.role, "content": self.content, **self.more}
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The end of a reply. `is_complete` is false when the model ran into its output limit."""
+    """The end of a reply.
+
+    `is_complete` is false when the model ran into its output limit. A reply with `calls` ends so
+    that they can be made; `message` is all of it, to be sent back unchanged with their results.
+    """
 
     model: str
     usage: Usage = field(default_factory=Usage)
     request_id: str = ""
     is_complete: bool = True
+    calls: tuple[ToolCall, ...] = ()
+    message: Message | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +128,19 @@ class Model(Protocol):
         ...
 
     def stream(
-        self, messages: Sequence[Message], deadline: float, reference: str = ""
+        self,
+        messages: Sequence[Message],
+        deadline: float,
+        reference: str = "",
+        tools: Tools | None = None,
     ) -> AsyncGenerator[ModelEvent, None]:
-        """Stream one reply; `Finished` comes last, and at least one `Delta` before it.
+        """Stream one reply; `Finished` comes last, with calls or after at least one `Delta`.
 
         Args:
             messages: one system message at most, first; the question last.
             deadline: on the clock of the running event loop.
             reference: our own id of the answer, for the provider's logs.
+            tools: what the model may call; an endpoint that refuses them is asked without.
 
         Raises:
             ModelError: the reply failed, perhaps after some text.
@@ -146,7 +169,8 @@ class EndpointModel:
         self._key = key
         self._breaker = breaker or Breaker()
         self._prices = prices or PriceList()
-        self._optional = dict(OPTIONAL_FIELDS)
+        # "tools" stands for those of a request, where it has any.
+        self._optional = {**OPTIONAL_FIELDS, "tools": None}
         self._later: dict[str, Any] = {}  # to be asked for again after a plain request worked
         self._is_proven = False  # a request with optional fields has worked
         self._client = openai.AsyncOpenAI(
@@ -168,21 +192,27 @@ class EndpointModel:
         await self._client.close()
 
     async def stream(
-        self, messages: Sequence[Message], deadline: float, reference: str = ""
+        self,
+        messages: Sequence[Message],
+        deadline: float,
+        reference: str = "",
+        tools: Tools | None = None,
     ) -> AsyncGenerator[ModelEvent, None]:
         """Stream one reply; see `Model.stream`. One call is made, never more."""
         self._breaker.check()
-        reply = Reply(self._name, sum(len(message.content) for message in messages))
+        request = self._request(messages, deadline, reference, tools)
+        takes_calls = "tools" in request["extra_body"] and tools is not None and tools.may_be_called
+        reply = Reply(self._name, sum(one.characters for one in messages), takes_calls=takes_calls)
         try:
-            async with aclosing(self._call(messages, deadline, reference, reply)) as events:
+            async with aclosing(self._call(request, deadline, reply)) as events:
                 async for event in events:
                     yield event
             finished = reply.finished()
         except ModelError as error:
-            self._note(error)
+            self._note(error, reply)
             raise
         self._breaker.succeeded()
-        self._is_proven = self._is_proven or bool(self._optional)
+        self._is_proven = self._is_proven or bool(request["extra_body"])
         self._optional, self._later = {**self._optional, **self._later}, {}
         yield replace(finished, usage=self._priced(finished.usage))
 
@@ -192,15 +222,13 @@ class EndpointModel:
         return replace(usage, cost_usd=round(dollars, 10))
 
     async def _call(
-        self, messages: Sequence[Message], deadline: float, reference: str, reply: Reply
+        self, request: dict[str, Any], deadline: float, reply: Reply
     ) -> AsyncGenerator[Delta | Discard, None]:
         async with AsyncExitStack() as stack:
-            with self._translated("no reply"):
+            with self._translated("no reply", sent=request["extra_body"]):
                 async with asyncio.timeout_at(_patience(deadline, deadline)):
                     response = await stack.enter_async_context(
-                        self._client.chat.completions.with_streaming_response.create(
-                            **self._request(messages, deadline, reference)
-                        )
+                        self._client.chat.completions.with_streaming_response.create(**request)
                     )
             reply.request_id = _first_header(response.headers, _ID_HEADERS)
             events = await stack.enter_async_context(aclosing(read_events(response.iter_bytes())))
@@ -222,24 +250,30 @@ class EndpointModel:
                 yield event
 
     def _request(
-        self, messages: Sequence[Message], deadline: float, reference: str
+        self, messages: Sequence[Message], deadline: float, reference: str, tools: Tools | None
     ) -> dict[str, Any]:
         import openai
 
+        optional = dict(self._optional)
+        if "tools" in optional:
+            del optional["tools"]
+            optional |= _told(tools) if tools else {}
         left = max(0.1, deadline - asyncio.get_running_loop().time())
         return {
             "model": self._name,
-            "messages": [{"role": one.role, "content": one.content} for one in messages],
+            "messages": [message.to_json() for message in messages],
             "max_tokens": MAX_OUTPUT_TOKENS,
             "temperature": TEMPERATURE,
             "stream": True,
-            "extra_body": dict(self._optional),
+            "extra_body": optional,
             "extra_headers": {"X-Client-Request-Id": reference} if reference else {},
             "timeout": openai.Timeout(left, connect=min(CONNECT_SECONDS, left * PATIENCE)),
         }
 
     @contextmanager
-    def _translated(self, doing: str, reply: Reply | None = None) -> Iterator[None]:
+    def _translated(
+        self, doing: str, reply: Reply | None = None, sent: Iterable[str] = ()
+    ) -> Iterator[None]:
         """Turn what the client, its transport and the decoder raise into `ModelError`."""
         import httpx2
         import openai
@@ -254,7 +288,7 @@ class EndpointModel:
                 raise ModelError(FailureKind.TIMEOUT, doing) from None
             reply.is_over = True
         except openai.APIStatusError as error:
-            raise self._refusal(error) from None
+            raise self._refusal(error, sent) from None
         except TooLong as error:
             raise ModelError(FailureKind.TIMEOUT, str(error)) from None
         except (openai.APIConnectionError, httpx2.HTTPError, httpx2.StreamError) as error:
@@ -262,31 +296,34 @@ class EndpointModel:
         except (openai.OpenAIError, ValueError, RecursionError, httpx2.InvalidURL) as error:
             raise ModelError(FailureKind.MALFORMED, f"{doing}: {type(error).__name__}") from None
 
-    def _refusal(self, error: Any) -> ModelError:
+    def _refusal(self, error: Any, sent: Iterable[str]) -> ModelError:
         message = _message_of(error.body) or str(error.message)
         kind = _kind_of(message, None) or kind_of_status(error.status_code)
-        if error.status_code in (400, 422) and self._drops_a_field(message):
+        if error.status_code in (400, 422) and self._drops_a_field(message, set(sent)):
             kind = FailureKind.FIELD_REFUSED
         after = _retry_after(error.response.headers.get("retry-after", ""))
         return ModelError(kind, self._masked(f"HTTP {error.status_code}: {message}"), after)
 
-    def _drops_a_field(self, message: str) -> bool:
+    def _drops_a_field(self, message: str, sent: set[str]) -> bool:
         """Tell whether the endpoint refused an optional field; it is not sent again.
 
         A refusal that names none is taken for one only while no request with optional fields ever
         worked; then all are dropped, and if the message is unclear, from the next question on.
+        Tools are not waited for: a question that is refused with them is asked without at once.
         """
-        named = {name for name in self._optional if name in message}
+        named = {name for name in sent if _names(message, name)}
         if named:
             self._later = {k: v for k, v in self._optional.items() if k not in named}
             self._optional = {}
             return True
-        if not self._optional or self._is_proven:
+        if not sent or self._is_proven:
             return False
         self._optional = {}
-        return bool(_REFUSES_A_FIELD.search(message))
+        return "tools" in sent or bool(_REFUSES_A_FIELD.search(message))
 
-    def _note(self, error: ModelError) -> None:
+    def _note(self, error: ModelError, reply: Reply) -> None:
+        if reply.writes_calls:
+            self._optional.pop("tools", None)
         if error.is_transient and error.kind is not FailureKind.FIELD_REFUSED:
             self._breaker.failed()
 
@@ -311,7 +348,7 @@ def build_model(settings: BotSettings, prices: PriceList | None = None) -> Model
 class Reply:
     """What has arrived of one reply, and what it means."""
 
-    def __init__(self, model: str, prompt_characters: int) -> None:
+    def __init__(self, model: str, prompt_characters: int, *, takes_calls: bool = False) -> None:
         self.request_id = ""
         self.finish = ""  # the finish reason
         self.is_over = False  # nothing more is awaited
@@ -323,6 +360,12 @@ class Reply:
         self._usage: Mapping[str, Any] = {}
         self._joiner = DeltaJoiner()
         self._filter = ReasoningFilter()
+        self._whole = WholeReply() if takes_calls else None
+
+    @property
+    def writes_calls(self) -> bool:
+        """Tell whether calls that may be made arrive as text, where they cannot be trusted."""
+        return self._whole is not None and self._filter.has_call
 
     def limit(self, quiet_until: float) -> float:
         """Return until when to wait for the next event."""
@@ -355,14 +398,19 @@ class Reply:
 
     def rest(self) -> list[Delta | Discard]:
         """Return what was held back until the end."""
-        return self._counted(self._filter.feed(self._joiner.finish()) + self._filter.finish())
+        content = self._joiner.finish()
+        if self._whole:
+            self._whole.take({}, content)
+        return self._counted(self._filter.feed(content) + self._filter.finish())
 
     def finished(self) -> Finished:
         """Return how the reply ended.
 
         Raises:
-            ModelError: it was cut off, refused, or holds no text.
+            ModelError: it was cut off, refused, or holds no text and no calls.
         """
+        if finished := self._called():
+            return finished
         if kind := _BY_FINISH.get(self.finish):
             raise ModelError(kind, f"finish reason {self.finish}")
         if not self._has_text:
@@ -372,6 +420,21 @@ class Reply:
             raise ModelError(FailureKind.CUT, "the stream ended without a finish reason")
         is_complete = self.finish != "length" and not is_full and not self._filter.ends_inside
         return Finished(self._model, self._tokens(), self.request_id, is_complete)
+
+    def _called(self) -> Finished | None:
+        """Return the end of a reply that wants calls made, None: it is no such reply.
+
+        Raises:
+            ModelError: of kind `FIELD_REFUSED`, where the endpoint writes calls into the text.
+        """
+        if self.writes_calls:
+            raise ModelError(FailureKind.FIELD_REFUSED, "tool calls arrive as text")
+        calls = self._whole.calls() if self._whole else ()
+        if self._whole is None or not calls or self.finish not in ("tool_calls", "stop"):
+            return None
+        message = Message("assistant", self._whole.content, self._whole.fields())
+        tokens = self._tokens()
+        return Finished(self._model, tokens, self.request_id, calls=calls, message=message)
 
     def _choice(self, choice: Mapping[str, Any]) -> list[Delta | Discard]:
         delta = choice.get("delta")
@@ -385,11 +448,13 @@ class Reply:
         self.characters += len(reasoning) + len(content)
         if reasoning:
             self._filter.settle()
+        is_thought = reasoning.strip() and content.strip() == reasoning.strip()  # in both fields
+        new = "" if is_thought else self._joiner.feed(content)
+        if self._whole:
+            self.characters += self._whole.take(delta, new)
         if self.characters > MAX_CHARACTERS:
             raise ModelError(FailureKind.TIMEOUT, "the reply has no end")
-        if reasoning.strip() and content.strip() == reasoning.strip():
-            return []  # the same thinking in both fields
-        return self._counted(self._filter.feed(self._joiner.feed(content)))
+        return self._counted(self._filter.feed(new))
 
     def _counted(self, news: list[Delta | Discard]) -> list[Delta | Discard]:
         for event in news:
@@ -412,6 +477,17 @@ class Reply:
             cached_tokens=_count(told, "prompt_tokens_details", "cached_tokens"),
             reasoning_tokens=_count(told, "completion_tokens_details", "reasoning_tokens"),
         )
+
+
+def _told(tools: Tools) -> dict[str, Any]:
+    """Return the fields of a request that describe tools."""
+    chosen = {} if tools.may_be_called else {"tool_choice": "none"}
+    return {"tools": list(tools.functions), **chosen}
+
+
+def _names(message: str, field: str) -> bool:
+    """Tell whether an error message speaks of a field of the request."""
+    return bool(_OF_TOOLS.search(message)) if field == "tools" else field in message
 
 
 def _patience(deadline: float, most: float) -> float:

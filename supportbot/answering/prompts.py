@@ -61,16 +61,22 @@ _DELIMITER = re.compile(
 
 
 def messages(
-    question: str, chunks: Sequence[Chunk], history: Sequence[Turn], failed: Sequence[str] = ()
+    question: str,
+    chunks: Sequence[Chunk],
+    history: Sequence[Turn],
+    failed: Sequence[str] = (),
+    beside: int = 0,
 ) -> list[Message]:
     """Return the request for one question; passage [n] is the nth chunk.
 
-    `failed` are the sentences of an earlier reply that are to be mended.
+    Args:
+        failed: the sentences of an earlier reply that are to be mended.
+        beside: the tokens of what is sent beside the messages.
     """
     asked = _data(question[:MAX_QUESTION_CHARACTERS])
     parts = [_earlier(history), "", f"<question>\n{asked}\n</question>", _failed(failed)]
-    left = MAX_PROMPT_TOKENS - sum(map(estimated_tokens, [RULES, *parts]))
-    parts[1] = _passages(chunks, left)
+    left = MAX_PROMPT_TOKENS - beside - sum(map(estimated_tokens, [RULES, *parts]))
+    parts[1] = passages(chunks, left)
     return [Message("system", RULES), Message("user", "\n\n".join(filter(None, parts)))]
 
 
@@ -89,10 +95,10 @@ def runs(text: str) -> set[tuple[str, ...]]:
 RULES_RUNS = frozenset(runs(RULES) | runs(REPAIR))
 
 
-def _passages(chunks: Sequence[Chunk], budget: int) -> str:
+def passages(chunks: Sequence[Chunk], budget: int, first: int = 1) -> str:
     """Return the passages, labelled and delimited; those past the budget are cut or left out."""
     blocks = []
-    for number, chunk in enumerate(chunks, start=1):
+    for number, chunk in enumerate(chunks, start=first):
         title = " › ".join(part for part in (chunk.title, chunk.heading) if part)
         head = f'<passage id="[{number}]" title="{_attribute(title)}">'
         left = budget - estimated_tokens(head) - 10

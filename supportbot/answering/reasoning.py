@@ -103,6 +103,7 @@ class ReasoningFilter:
     def __init__(self) -> None:
         self._pending = ""
         self._inside = ""  # "thought" or "call": what hides the text right now
+        self.has_call = False  # a tool call stood in the text, outside of thinking
         self._open = 0  # opening tags that no closing tag has met
         self._is_settled = False
 
@@ -151,6 +152,7 @@ class ReasoningFilter:
         if tag["close"]:
             self._inside = "" if self._inside == "call" else self._inside
         else:
+            self.has_call = self.has_call or not self._inside
             self._inside = self._inside or "call"
         return []
 

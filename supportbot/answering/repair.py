@@ -6,8 +6,9 @@ import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
+from supportbot.answering.agent import ReplyEvent
 from supportbot.answering.draft import Draft
-from supportbot.answering.model import Finished, ModelEvent, Retrying
+from supportbot.answering.model import Finished, Retrying
 from supportbot.answering.reasoning import Delta
 from supportbot.conversation import Text
 from supportbot.errors import ModelError
@@ -16,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 
 async def repaired(
-    draft: Draft, replies: AsyncGenerator[ModelEvent, None]
+    draft: Draft, replies: AsyncGenerator[ReplyEvent, None]
 ) -> AsyncGenerator[Text | Finished, None]:
     """Stream a second reply through the checks, after what was shown; `Finished` comes last.
 

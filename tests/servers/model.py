@@ -344,6 +344,34 @@ def events(*data: object) -> Script:
     return play
 
 
+def calls(
+    *wanted: tuple[str, str],
+    thought: str = "",
+    text: str = "",
+    id: str = "call_function_a",
+    finish: str = "tool_calls",
+) -> Script:
+    """Stream a thought in its field, a text, and calls of (name, arguments), piece by piece."""
+
+    async def play(exchange: Exchange) -> None:
+        await exchange.head()
+        for part in cut(thought, 7):
+            details = {"type": "reasoning.text", "id": "t1", "index": 0, "text": part}
+            await exchange.delta("", reasoning_content=part, reasoning_details=[details])
+        await exchange.delta(text)
+        for index, (name, arguments) in enumerate(wanted):
+            head = {"index": index, "id": f"{id}_{index}", "type": "function"}
+            function = {"name": name, "arguments": ""}
+            await exchange.delta(None, tool_calls=[{**head, "function": function}])
+            for part in cut(arguments, 5):
+                piece = {"index": index, "function": {"arguments": part}}
+                await exchange.delta(None, tool_calls=[piece])
+        if finish:
+            await exchange.end(finish)
+
+    return play
+
+
 CALL = {"id": "c1", "type": "function", "function": {"name": "refund", "arguments": "{}"}}
 XML_CALL = '<minimax:tool_call>\n<invoke name="refund"></invoke>\n</minimax:tool_call>'
 HTML = "<html><body><h1>502 Bad Gateway</h1><p>MARKER-OF-A-PROVIDER</p></body></html>"
