@@ -43,6 +43,7 @@ OPTIONAL_FIELDS: Mapping[str, Any] = {
     "stream_options": {"include_usage": True},
     "reasoning_split": True,
 }
+_HAS_OTHER_REASON = re.compile(r"\((?!2013)\d{4}\)|\bmodel\b|context|too long", re.I)
 _OF_TOOLS = re.compile(r"\btools?\b|tool_|function.?call", re.I)
 _ID_HEADERS = ("x-request-id", "trace-id", "x-mm-request-id", "minimax-request-id")
 _REFUSES_A_FIELD = re.compile(
@@ -309,7 +310,7 @@ class EndpointModel:
 
         A refusal that names none is taken for one only while no request with optional fields ever
         worked; then all are dropped, and if the message is unclear, from the next question on.
-        Tools are not waited for: a question that is refused with them is asked without at once.
+        Tools are not waited for: a question that may be refused for them is asked without at once.
         """
         named = {name for name in sent if _names(message, name)}
         if named:
@@ -319,7 +320,9 @@ class EndpointModel:
         if not sent or self._is_proven:
             return False
         self._optional = {}
-        return "tools" in sent or bool(_REFUSES_A_FIELD.search(message))
+        if "tools" in sent and not _HAS_OTHER_REASON.search(message):
+            return True
+        return bool(_REFUSES_A_FIELD.search(message))
 
     def _note(self, error: ModelError, reply: Reply) -> None:
         if reply.writes_calls:

@@ -79,11 +79,11 @@ class WholeReply:
     """Gathers the deltas of one reply."""
 
     def __init__(self) -> None:
-        self._calls: dict[object, _Growing] = {}
-        self._last: object = None
+        self._calls: dict[int | str, _Growing] = {}
+        self._last: int | str = 0
         self._content: list[str] = []
         self._thoughts = {name: _Growing() for name in ("reasoning_content", "reasoning")}
-        self._details: dict[object, _Growing] = {}
+        self._details: dict[int | None, _Growing] = {}
 
     def take(self, delta: Mapping[str, Any], content: str) -> int:
         """Add one delta, its text already joined; return the characters of calls in it.
@@ -95,7 +95,7 @@ class WholeReply:
         for name, thought in self._thoughts.items():
             thought.add(delta.get(name))
         for part in _mappings(delta.get("reasoning_details")):
-            detail = self._details.setdefault(part.get("index"), _Growing())
+            detail = self._details.setdefault(_number(part.get("index")), _Growing())
             detail.keep({name: value for name, value in part.items() if name != "text"})
             detail.add(part.get("text"))
         return sum(map(self._take_call, _mappings(delta.get("tool_calls"))))
@@ -109,8 +109,8 @@ class WholeReply:
         """Return the calls, each with an id of its own."""
         calls: dict[str, ToolCall] = {}
         for number, one in enumerate(self._calls.values(), start=1):
-            told = one.fields.get("id")
-            id = told if isinstance(told, str) and told not in calls else f"call_{number}"
+            told = one.fields.get("id", "")
+            id = told if told and told not in calls else f"call_{number}"
             name = one.fields.get("name")
             calls[id] = ToolCall(id, name if isinstance(name, str) else "", one.text())
         return tuple(calls.values())
@@ -118,7 +118,10 @@ class WholeReply:
     def fields(self) -> dict[str, Any]:
         """Return what stands beside the text in the message that goes back."""
         thoughts = {name: text for name, one in self._thoughts.items() if (text := one.text())}
-        details = [{**one.fields, "text": one.text()} for one in self._details.values()]
+        details = [
+            {**one.fields, **({"text": text} if (text := one.text()) else {})}
+            for one in self._details.values()
+        ]
         return {
             "tool_calls": [call.to_json() for call in self.calls()],
             **thoughts,
@@ -127,9 +130,9 @@ class WholeReply:
 
     def _take_call(self, part: Mapping[str, Any]) -> int:
         """Add a piece of a call: of the one with its index or, without an index, of the last."""
-        index, id = part.get("index"), part.get("id")
-        if not isinstance(index, int):
-            index = id or self._last
+        id = part["id"] if isinstance(part.get("id"), str) else ""
+        number = _number(part.get("index"))
+        index = (id or self._last) if number is None else number
         if index not in self._calls and len(self._calls) == MAX_CALLS:
             raise ModelError(FailureKind.MALFORMED, "too many tool calls in one reply")
         self._last = index
@@ -138,6 +141,10 @@ class WholeReply:
         function = function if isinstance(function, Mapping) else {}
         call.keep({"id": id, "name": function.get("name")})
         return call.add(function.get("arguments"))
+
+
+def _number(value: object) -> int | None:
+    return value if isinstance(value, int) else None
 
 
 def _mappings(value: object) -> list[Mapping[str, Any]]:

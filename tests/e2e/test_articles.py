@@ -125,6 +125,8 @@ QUESTIONS = [
     ("Can I get the evaluation report as an HTML page?", "evaluation"),
     ("How do I check that my installation is right?", "doctor"),
     ("Which models does my endpoint offer?", "choose-the-model"),
+    ("Can the model search the documentation again by itself?", "let-the-model-search"),
+    ("Is agent mode worth it?", "let-the-model-search"),
     ("Can each Slack workspace have its own budget?", "costs-and-budget"),
     ("Which questions could the bot not answer last week?", "reports-and-receipts"),
     ("Which old answers cite a page that has changed?", "reports-and-receipts"),

@@ -321,6 +321,16 @@ async def test_an_endpoint_that_refuses_tools_answers_as_before_and_is_not_asked
     assert requests == [2, 1]
 
 
+async def test_a_refusal_for_another_reason_goes_to_the_next_model(
+    endpoint: ScriptedModel, shelf: Shelf
+) -> None:
+    models = [EndpointModel(endpoint.url, KEY, name) for name in ("A", "B")]
+    async with aclosing(ModelChain(models, (0.0, 0.0))) as chain:
+        endpoint.script(status(400, {"error": {"message": "not on your plan (2061)"}}), grounded)
+        assert (await ask(chain, shelf)).model == "B"
+        assert "tools" in endpoint.requests[-1].body
+
+
 async def test_an_endpoint_that_takes_no_results_answers_as_before(
     endpoint: ScriptedModel, chain: ModelChain, shelf: Shelf
 ) -> None:
@@ -467,6 +477,32 @@ async def test_calls_are_read_in_whatever_shape_a_relay_gives_them(
     endpoint.script(plays(*deltas, finish="tool_calls"), says(f"{REFUNDED} {CANCELLED}"))
     assert (await ask(chain, shelf)).text == f"{REFUNDED} {CANCELLED}"
     assert has_one_result_a_call(endpoint)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        {"index": [0], "id": {"a": 1}, "function": {"name": ["x"], "arguments": 7}},
+        {"index": None, "id": None, "function": None},
+        {"function": "search_knowledge"},
+    ],
+    ids=str,
+)
+async def test_a_call_of_no_shape_is_invalid(
+    endpoint: ScriptedModel, chain: ModelChain, shelf: Shelf, piece: dict[str, Any]
+) -> None:
+    odd = {"tool_calls": [piece, 7], "reasoning_details": [{"index": {}, "data": "x"}, None]}
+    endpoint.script(plays(odd, finish="tool_calls"), says(REFUNDED))
+    assert (await ask(chain, shelf)).text == REFUNDED
+    assert has_one_result_a_call(endpoint)
+
+
+async def test_too_many_calls_are_no_reply(
+    endpoint: ScriptedModel, chain: ModelChain, shelf: Shelf
+) -> None:
+    endpoint.script(calls(*[SEARCH] * 20), says(REFUNDED))
+    answer = await ask(chain, shelf)
+    assert (answer.text, len(shelf.queries)) == (REFUNDED, 1)
 
 
 async def test_a_cancelled_question_ends_the_loop(
