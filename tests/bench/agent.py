@@ -86,7 +86,9 @@ def ways(
         f"one search, {PASSAGES} passages": first,
         f"one search, {PASSAGES + 4} passages": lambda asked: first(asked, PASSAGES + 4),
         f"one search, {2 * PASSAGES} passages": lambda asked: first(asked, 2 * PASSAGES),
-        "then the rewrite": lambda asked: then(asked, rewrites.get(asked.id, asked.text)),
+        "then the rewrite, or the bare question": lambda asked: then(
+            asked, rewrites.get(asked.id, asked.text)
+        ),
         "then the written answer": lambda asked: then(asked, asked.answer),
     }
 
