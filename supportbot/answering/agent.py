@@ -39,11 +39,7 @@ _log = logging.getLogger(__name__)
 
 
 class SearchKnowledge(BaseModel):
-    """Search the documentation for passages that are missing from those you were given.
-
-    Use it where they leave a part of the question open, or name a thing that they do not explain;
-    not for what they answer already. New passages go on with the numbers, and are cited likewise.
-    """
+    """The arguments of a search."""
 
     model_config = ConfigDict(extra="forbid", strict=True, str_strip_whitespace=True)
 
@@ -55,11 +51,7 @@ class SearchKnowledge(BaseModel):
 
 
 class HandOff(BaseModel):
-    """Hand the conversation over to a person of the team, and say nothing more.
-
-    Use it only where the customer asks for a person, or for something that only a person can do
-    for them. Not for a question that the documentation leaves open.
-    """
+    """The arguments of handing over."""
 
     model_config = ConfigDict(extra="forbid", strict=True, str_strip_whitespace=True)
 
@@ -72,18 +64,21 @@ CALLABLE: dict[str, type[SearchKnowledge | HandOff]] = {
 }
 
 
-def _function(name: str, arguments: type[BaseModel]) -> dict[str, object]:
-    schema = arguments.model_json_schema()
+def _function(name: str, description: str) -> dict[str, object]:
+    schema = CALLABLE[name].model_json_schema()
+    del schema["description"]
     for one in (schema, *schema["properties"].values()):
         del one["title"]
-    description = " ".join(schema.pop("description").split())
     return {
         "type": "function",
         "function": {"name": name, "description": description, "parameters": schema},
     }
 
 
-FUNCTIONS = tuple(_function(name, arguments) for name, arguments in CALLABLE.items())
+FUNCTIONS = (
+    _function("search_knowledge", prompts.SEARCH),
+    _function("hand_off", prompts.HAND_OFF),
+)
 FUNCTION_TOKENS = prompts.estimated_tokens(json.dumps(FUNCTIONS))
 
 

@@ -51,6 +51,16 @@ the passages that they cite do not hold them. Write each of them anew, so that a
 word for word in all its facts, with the passage's number; leave out what no passage holds. Write \
 nothing else and no sentence twice. If nothing is left, reply with exactly {NO_ANSWER}."""
 
+SEARCH = """\
+Search the documentation for passages that are missing from those you were given. Use it where \
+they leave a part of the question open, or name a thing that they do not explain; not for what \
+they answer already. New passages go on with the numbers, and are cited likewise."""
+
+HAND_OFF = """\
+Hand the conversation over to a person of the team, and say nothing more. Use it only where the \
+customer asks for a person, or for something that only a person can do for them. Not for a \
+question that the documentation leaves open."""
+
 # Our delimiters, written in any odd way, and the tokens that endpoints part messages with.
 _DELIMITER = re.compile(
     r"[<\uff1c\ufe64](?=\W{0,8}(?:passages?|question|earlier_questions|deleted_sentences)\b)"
@@ -92,7 +102,7 @@ def runs(text: str) -> set[tuple[str, ...]]:
     return {tuple(words[start : start + RUN]) for start in range(len(words) - RUN + 1)}
 
 
-RULES_RUNS = frozenset(runs(RULES) | runs(REPAIR))
+RULES_RUNS = frozenset(runs(RULES) | runs(REPAIR) | runs(SEARCH) | runs(HAND_OFF))
 
 
 def passages(chunks: Sequence[Chunk], budget: int, first: int = 1) -> str:
