@@ -15,7 +15,7 @@ import tempfile
 import threading
 import unicodedata
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -201,16 +201,16 @@ class KeywordIndex:
         except ValueError as error:
             raise _damaged(self._folder, error) from error
 
-    def coverage(self, query: str, text: str, context: str = "") -> float:
-        """Return which share of the query's term weight (inverse document frequency) is in a text.
+    def coverage(self, query: str, texts: Sequence[str], context: str = "") -> float:
+        """Return which share of the query's term weight (inverse document frequency) a text holds.
 
-        From 0, no term stands there, to 1, all do. A term that no passage holds weighs most.
+        It is that of the best text, for the query as it stands or in its context: a whole question
+        must not lose by what was said before, nor a bare "And why?" by itself. From 0, no term
+        stands there, to 1, all do. A term that no passage holds weighs most.
         """
-        terms = query_terms(query, context)
-        weights = {term: weight * self._weight(term) for term, weight in terms.items()}
-        total = sum(weights.values())
-        found = set(tokenize(text))
-        return sum(w for term, w in weights.items() if term in found) / total if total else 0.0
+        asked = [self._weights(query_terms(query, said)) for said in {"", context}]
+        found = [set(tokenize(text)) for text in texts]
+        return max((_share(weights, terms) for weights in asked for terms in found), default=0.0)
 
     def count(self) -> int:
         """Return how many chunks the last commit left."""
@@ -249,9 +249,18 @@ class KeywordIndex:
         gate = Query.const_score_query(Query.boolean_query(allowed), 0.0)
         return Query.boolean_query([(Occur.Must, Query.boolean_query(words)), (Occur.Must, gate)])
 
-    def _weight(self, term: str) -> float:
+    def _weights(self, terms: Mapping[str, float]) -> dict[str, float]:
+        return {term: weight * self._rarity(term) for term, weight in terms.items()}
+
+    def _rarity(self, term: str) -> float:
         held = self._searcher.doc_freq("terms", term)
         return math.log(1 + (self._searcher.num_docs - held + 0.5) / (held + 0.5))
+
+
+def _share(weights: Mapping[str, float], found: Set[str]) -> float:
+    total = sum(weights.values())
+    held = sum(weight for term, weight in weights.items() if term in found)
+    return held / total if total else 0.0
 
 
 def _schema() -> tantivy.Schema:

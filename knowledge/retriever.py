@@ -101,21 +101,23 @@ class Retriever:
             dense = self._search_dense(held.opened, vector, scope, timings)
             keywords = self._search_keywords(held.opened, query, context, scope, timings)
             if without:
-                dense = [hit for hit in dense if hit[0].document_id not in without]
+                dense = [hit for hit in dense if held.pages.get(hit[0]) not in without]
                 keywords = [hit for hit in keywords if held.pages.get(hit[0]) not in without]
-            candidates = _load(held, dense, keywords, 2 * max(limit, _RERANKED))
+            with _timed(timings, "load"):
+                candidates = _load(held, dense, keywords, 2 * max(limit, _RERANKED))
             hits = [hit for hit in candidates if held.may_show(hit.chunk, scope)]
             written = self._find_curated(held, query, hits)
+            similarity, closest = _closest(hits)
             hits = self._rerank(query, hits, timings)[:limit]
-            coverage = _coverage(held.opened, query, context, hits[:_COVERAGE_DEPTH])
-            closest = max(dense, key=lambda hit: hit[1], default=None)
-            if closest and is_other_language(query, closest[0].text):
-                coverage = max(coverage, closest[1])  # as words cannot be compared
+            texts = [hit.chunk.indexed_text for hit in hits[:_COVERAGE_DEPTH]]
+            coverage = held.opened.keywords.coverage(query, texts, context)
+            if is_other_language(query, closest):
+                coverage = max(coverage, similarity)  # as words cannot be compared
             return Evidence(
                 query=query,
                 release=held.opened.release.id,
                 hits=tuple(hits),
-                top_similarity=max((similarity for _, similarity in dense), default=0.0),
+                top_similarity=similarity,
                 keyword_coverage=coverage,
                 timings_ms=timings,
                 calibration=self._calibration,
@@ -172,7 +174,7 @@ class Retriever:
         vector: NDArray[np.float32] | None,
         scope: Scope,
         timings: dict[str, float],
-    ) -> list[tuple[Chunk, float]]:
+    ) -> list[tuple[str, float]]:
         if vector is None:
             return []
         with _timed(timings, "dense"):
@@ -254,31 +256,23 @@ def _normalised(results: Sequence[tuple[str, float]]) -> dict[str, float]:
 
 def _load(
     held: _Held,
-    dense: Sequence[tuple[Chunk, float]],
+    dense: Sequence[tuple[str, float]],
     keywords: Sequence[tuple[str, float]],
     limit: int,
 ) -> list[Hit]:
     """Return the best of both arms with their chunks; one that cannot be loaded is left out."""
-    near = {chunk.id: similarity for chunk, similarity in dense}
-    worded = dict(keywords)
-    ranked = with_pages(fuse(list(near.items()), keywords), held.pages)[:limit]
-    chunks = {chunk.id: chunk for chunk, _ in dense}
-    missing = [id for id, _ in ranked if id not in chunks]
-    if missing:
-        chunks |= held.opened.vectors.get(missing)
+    near, worded = dict(dense), dict(keywords)
+    ranked = with_pages(fuse(dense, keywords), held.pages)[:limit]
+    chunks = held.opened.vectors.get([id for id, _ in ranked])
     return [
         Hit(chunks[id], score, near.get(id), worded.get(id)) for id, score in ranked if id in chunks
     ]
 
 
-def _coverage(opened: OpenRelease, query: str, context: str, hits: Sequence[Hit]) -> float:
-    """Return the share of the question's weight in its best passage, as it stands or in context.
-
-    A whole question must not lose by what was said before, nor a bare "And why?" by itself.
-    """
-    of = opened.keywords.coverage
-    texts = [hit.chunk.indexed_text for hit in hits]
-    return max((of(query, text, said) for text in texts for said in {"", context}), default=0.0)
+def _closest(hits: Sequence[Hit]) -> tuple[float, str]:
+    """Return the highest similarity, and the text that has it; 0 and "" where there is none."""
+    near = [(hit.similarity, hit.chunk.text) for hit in hits if hit.similarity is not None]
+    return max(near, default=(0.0, ""))
 
 
 @contextmanager
@@ -339,8 +333,9 @@ class _CurrentRelease:
     @contextmanager
     def borrowed(self) -> Iterator[_Held]:
         """Give the current release, which stays open until the block is left."""
+        current = self._current_id()  # which may ask a server: one question waits for no other's
         with self._lock:
-            held = self._follow()
+            held = self._fitting(current) or self._follow()
             held.users += 1
         try:
             yield held
@@ -354,15 +349,23 @@ class _CurrentRelease:
         with self._lock:
             self._replace(None)
 
-    def _follow(self) -> _Held:
+    def _current_id(self) -> str:
         current = self._release_id or self._store.current_id()
         if current is None:
             raise ReleaseNotFound(
                 "the knowledge base is empty: nothing was published yet;"
                 " run `supportbot-ingest sync FOLDER`"
             )
-        if self._held and current in (self._held.opened.release.id, self._held.successor):
-            return self._held
+        return current
+
+    def _fitting(self, current: str) -> _Held | None:
+        held = self._held
+        return held if held and current in (held.opened.release.id, held.successor) else None
+
+    def _follow(self) -> _Held:
+        current = self._current_id()  # again: another question may have moved on meanwhile
+        if held := self._fitting(current):
+            return held
         release = self._store.get(current)
         if self._fingerprint not in (None, release.embedder):
             return self._stay(release)

@@ -70,8 +70,11 @@ class VectorStore(Protocol):
 
     def query(
         self, vector: NDArray[np.float32], scope: Scope, limit: int
-    ) -> list[tuple[Chunk, float]]:
-        """Return the chunks nearest to a vector that the scope allows, with cosines, best first."""
+    ) -> list[tuple[str, float]]:
+        """Return the ids of the chunks nearest to a vector, with cosines, best first.
+
+        Those alone that the scope allows.
+        """
 
     def get(self, chunk_ids: Sequence[str]) -> dict[str, Chunk]:
         """Return those of the chunks that exist, by id."""
@@ -134,8 +137,11 @@ class ChromaVectors:
 
     def query(
         self, vector: NDArray[np.float32], scope: Scope, limit: int
-    ) -> list[tuple[Chunk, float]]:
-        """Return the chunks nearest to a vector that the scope allows, with cosines, best first."""
+    ) -> list[tuple[str, float]]:
+        """Return the ids of the chunks nearest to a vector, with cosines, best first.
+
+        Those alone that the scope allows. Chroma takes 2 ms for 200 ids, and 10 for their labels.
+        """
         if not scope.audiences or limit < 1:
             return []
         with _translated(self._where):
@@ -143,26 +149,25 @@ class ChromaVectors:
                 query_embeddings=[vector],
                 n_results=limit,
                 where=self._filter(scope),
-                include=["metadatas", "distances"],
+                include=["distances"],
             )
-        rows = zip(*(found[key][0] for key in ("ids", "metadatas", "distances")), strict=True)
-        hits = [(self._chunk(*row), 1.0 - float(distance)) for *row, distance in rows]
-        hits = [(chunk, cosine) for chunk, cosine in hits if scope.allows(chunk.audiences)]
+        rows = zip(found["ids"][0], found["distances"][0], strict=True)
+        hits = [(str(id_), 1.0 - float(distance)) for id_, distance in rows]
         return self._with_beside(hits, vector, scope, limit) if self._beside else hits
 
     def _with_beside(
         self,
-        hits: list[tuple[Chunk, float]],
+        hits: list[tuple[str, float]],
         vector: NDArray[np.float32],
         scope: Scope,
         limit: int,
-    ) -> list[tuple[Chunk, float]]:
+    ) -> list[tuple[str, float]]:
         """Return the best of what the index found and of what is searched exactly."""
         cosines = self._beside_vectors @ vector
         nearest = ((self._beside[at], float(cosines[at])) for at in np.argsort(-cosines))
-        allowed = (hit for hit in nearest if scope.allows(hit[0].audiences))
-        both = {hit[0].id: hit for hit in [*hits, *islice(allowed, limit)]}
-        return sorted(both.values(), key=lambda hit: -hit[1])[:limit]
+        allowed = ((one.id, cosine) for one, cosine in nearest if scope.allows(one.audiences))
+        both = dict([*hits, *islice(allowed, limit)])
+        return sorted(both.items(), key=lambda hit: -hit[1])[:limit]
 
     def get(self, chunk_ids: Sequence[str]) -> dict[str, Chunk]:
         """Return those of the chunks that exist, by id."""

@@ -67,9 +67,9 @@ class MemoryVectors:
 
     def query(
         self, vector: NDArray[np.float32], scope: Scope, limit: int
-    ) -> list[tuple[Chunk, float]]:
+    ) -> list[tuple[str, float]]:
         found = [
-            (chunk, float(own @ vector))
+            (chunk.id, float(own @ vector))
             for chunk, own in self.rows.values()
             if scope.allows(chunk.audiences)
         ]

@@ -209,7 +209,8 @@ def test_a_knowledge_base_follows_its_system(system: System, tmp_path: Path) -> 
     assert synced() == (0, 0, 0, 5, 0)
     with store.open() as release:
         found = release.vectors.query(embedder.embed_query("something"), Scope(), 100)
-    texts = " ".join(chunk.text for chunk, _ in found)
+        chunks = release.vectors.get([id_ for id_, _ in found])
+    texts = " ".join(chunk.text for chunk in chunks.values())
     assert "It says something else now." in texts
     assert "Body of number 2." not in texts
 

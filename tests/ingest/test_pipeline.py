@@ -78,7 +78,8 @@ class Base:
         with self.store.open() as opened:
             vector = self.embedder.embed_query("anything")
             found = opened.vectors.query(vector, Scope.of(audience), 100)
-            return {chunk.text: chunk for chunk, _ in found}
+            chunks = opened.vectors.get([id_ for id_, _ in found])
+            return {chunk.text: chunk for chunk in chunks.values()}
 
 
 @pytest.fixture

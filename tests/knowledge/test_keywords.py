@@ -101,7 +101,7 @@ def test_every_indexed_text_is_found_by_its_own_words(
     index = filled(KeywordIndex.open(tmp_path_factory.mktemp("keywords")), *texts)
     for place, text in enumerate(texts):
         assert not tokenize(text) or f"c{place}" in ids(index, text, limit=len(texts))
-        assert index.coverage(text, text) == pytest.approx(1.0 if tokenize(text) else 0.0)
+        assert index.coverage(text, [text]) == pytest.approx(1.0 if tokenize(text) else 0.0)
 
 
 def test_a_code_finds_its_page_however_it_is_written(index: KeywordIndex) -> None:
@@ -186,7 +186,11 @@ def test_what_was_not_committed_is_dropped(tmp_path: Path) -> None:
 
 
 def test_an_empty_index_answers_nothing(index: KeywordIndex) -> None:
-    assert (index.count(), ids(index, "anything"), index.coverage("a word", "word")) == (0, [], 1.0)
+    assert (index.count(), ids(index, "anything"), index.coverage("a word", ["word"])) == (
+        0,
+        [],
+        1.0,
+    )
 
 
 def test_a_very_long_question_is_bounded(index: KeywordIndex) -> None:
@@ -197,10 +201,10 @@ def test_a_very_long_question_is_bounded(index: KeywordIndex) -> None:
 
 def test_coverage_weighs_rare_words_more(index: KeywordIndex) -> None:
     filled(index, *["common words"] * 50, "rare marble")
-    rare, common = (index.coverage("common marble", text) for text in ("marble", "common"))
+    rare, common = (index.coverage("common marble", [text]) for text in ("marble", "common"))
     assert 0 < common < 0.2 < 0.8 < rare < 1
-    assert index.coverage("How do I reset it?", "reset") == 1.0
-    assert index.coverage("common unheardof", "common") < 0.2
+    assert index.coverage("How do I reset it?", ["reset"]) == 1.0
+    assert index.coverage("common unheardof", ["common"]) < 0.2
 
 
 def test_many_threads_may_search(index: KeywordIndex) -> None:

@@ -118,6 +118,64 @@ class SlowEmbedder(HashEmbedder):
         return super().embed_query(text)
 
 
+class Meeting:
+    """Lets callers go on only when so many are there at once; no lock may be held around it."""
+
+    def __init__(self, count: int) -> None:
+        self._barrier = threading.Barrier(count, timeout=30)
+        self.is_open = False
+
+    def join(self) -> None:
+        if self.is_open:
+            self._barrier.wait()
+
+
+class MeetingReleases(Releases):
+    """Meets where the pointer is read, in both indexes and where passages are loaded."""
+
+    def __init__(self, folder: Path, embedder: Embedder, meeting: Meeting) -> None:
+        super().__init__(folder, embedder)
+        self._meeting = meeting
+
+    def current_id(self) -> str | None:
+        self._meeting.join()
+        return super().current_id()
+
+    def open(self, release_id: str) -> OpenedRelease:
+        opened, meeting = super().open(release_id), self._meeting
+
+        class MeetingVectors(MemoryVectors):
+            def query(
+                self, vector: NDArray[np.float32], scope: Scope, limit: int
+            ) -> list[tuple[str, float]]:
+                meeting.join()
+                return super().query(vector, scope, limit)
+
+            def get(self, chunk_ids: Sequence[str]) -> dict[str, Chunk]:
+                meeting.join()
+                return super().get(chunk_ids)
+
+        opened.vectors, rows = MeetingVectors(), opened.vectors.rows
+        opened.vectors.rows = rows
+        return opened
+
+
+class MeetingModel(HashEmbedder):
+    """Meets inside the embedding model, and inside the reranker."""
+
+    def __init__(self, meeting: Meeting) -> None:
+        super().__init__()
+        self._meeting = meeting
+
+    def embed_query(self, text: str) -> NDArray[np.float32]:
+        self._meeting.join()
+        return super().embed_query(text)
+
+    def score(self, query: str, texts: Sequence[str]) -> list[float]:
+        self._meeting.join()
+        return [0.0] * len(texts)
+
+
 class LengthReranker:
     """Prefers short texts."""
 
@@ -162,7 +220,7 @@ def test_the_evidence_says_what_each_arm_found(releases: Releases, retriever: Re
     assert best.keyword_score > 0
     assert second.keyword_score is None
     assert evidence.keyword_coverage == pytest.approx(1.0)
-    assert set(evidence.timings_ms) == {"embed", "dense", "keywords", "total"}
+    assert set(evidence.timings_ms) == {"embed", "dense", "keywords", "load", "total"}
 
 
 def test_documents_can_be_passed_over_as_if_they_were_not_there(
@@ -247,6 +305,23 @@ def fields(chunk: Chunk) -> dict[str, object]:
     return {name: getattr(chunk, name) for name in Chunk.__slots__}
 
 
+def test_a_scope_that_allows_all_that_is_listed_still_shows_nothing_else(tmp_path: Path) -> None:
+    store, embedder = ReleaseStore(tmp_path), HashEmbedder()
+    with store.lock(30), store.begin(embedder=embedder, chunker="1", sources=["pages"]) as builder:
+        # As if a label had been lost between the index and the manifest.
+        for id_, audience in (("open.md", "public"), ("closed.md", "customer")):
+            labels = frozenset({audience})
+            chunk = Chunk(f"{id_}#0", id_, id_, id_, (), f"Refunds of {id_}.", 0, labels)
+            builder.put(Document(id_, id_, id_, "pages", content_hash(id_)), [chunk])
+        store.promote(builder.finish().id)
+    retriever = Retriever(store, embedder)
+    evidence = retriever.retrieve("Refunds of closed.md", PUBLIC)
+    [hit] = evidence.hits
+    assert hit.chunk.document_id == "open.md"
+    assert evidence.top_similarity == hit.similarity
+    retriever.close()
+
+
 def test_a_passage_that_cannot_be_loaded_is_left_out(
     releases: Releases, retriever: Retriever
 ) -> None:
@@ -318,6 +393,23 @@ def test_no_question_fails_while_releases_come_and_go(
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(ask, range(200)))
     assert sum(release.closed == 0 for release in releases.opened) == 1
+
+
+def test_questions_at_once_wait_for_each_other_at_no_stage(tmp_path: Path) -> None:
+    meeting = Meeting(8)
+    model = MeetingModel(meeting)
+    releases = MeetingReleases(tmp_path, model, meeting)
+    releases.publish(PAGES)
+    retriever = Retriever(releases, model, model)
+    retriever.ping()
+    meeting.is_open = True  # from here on, one that queues behind another breaks the meeting
+    with ThreadPoolExecutor(8) as pool:
+        asked = [
+            pool.submit(retriever.retrieve, f"refunds {n}", PUBLIC, context=f"error {n}")
+            for n in range(8)
+        ]
+        assert all(one.result().hits for one in asked)
+    retriever.close()
 
 
 def test_a_closed_retriever_opens_again_when_asked(
