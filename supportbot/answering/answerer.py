@@ -151,26 +151,25 @@ class Answerer:
         evidence, passages = await self._retrieve(run, context)
         run.release, run.evidence = evidence.release, evidence
         run.trace = run.trace.searched(evidence, context)
-        if evidence.curated:
-            text, citations = quotes.curated(evidence.curated)
-            yield run.close(Outcome.ANSWERED, text, Cause.CURATED, citations)
-            return
-        if route and route.is_vague(context):
-            text = routing.asked_back(evidence, run.speak(route.language))
-            yield run.close(Outcome.CLARIFY, text, Cause.UNCLEAR)
+        if ending := _ending_of(run, route, evidence, context):
+            yield ending
             return
         if known := await self._known(run, evidence, history):
             yield run.repeat(known)
-            return
-        if not is_sufficient(evidence):
-            yield run.close(Outcome.NOT_FOUND, run.texts.not_found, policy.why_not(evidence))
             return
         yield Status("reading", f"{len(passages)} passages")
         if self._model is None or await self._is_spent(run):
             yield run.quote(evidence, Cause.BUDGET if self._model else Cause.NO_KEY)
             return
         yield Status("writing")
-        model = self._model
+        ask = self._asking(run, self._model, evidence, history)
+        draft = Draft(passages, language_of(run.question.text))
+        async with aclosing(self._write(run, evidence, draft, ask)) as events:
+            async for event in events:
+                yield event
+
+    def _asking(self, run: _Run, model: Model, evidence: Evidence, history: Sequence[Turn]) -> _Ask:
+        """Return what asks the model: for an answer, or to mend the sentences that failed."""
 
         def ask(failed: Sequence[str]) -> AsyncGenerator[ReplyEvent, None]:
             beside = FUNCTION_TOKENS if self._settings.agent else 0
@@ -180,10 +179,7 @@ class Answerer:
             run.trace = run.trace.asked(request)  # the request whose id is kept
             return self._replies(run, model, evidence, request)
 
-        draft = Draft(passages, language_of(run.question.text))
-        async with aclosing(self._write(run, evidence, draft, ask)) as events:
-            async for event in events:
-                yield event
+        return ask
 
     def _replies(
         self, run: _Run, model: Model, evidence: Evidence, request: Sequence[Message]
@@ -509,6 +505,21 @@ class _Run:
     @property
     def _cut_note(self) -> str:
         return f"\n\n*{self.texts.cut}*"
+
+
+def _ending_of(
+    run: _Run, route: routing.Route | None, evidence: Evidence, context: str
+) -> Text | None:
+    """End with what was found where no model is needed for it; None: one is."""
+    if evidence.curated:
+        text, citations = quotes.curated(evidence.curated)
+        return run.close(Outcome.ANSWERED, text, Cause.CURATED, citations)
+    if route and route.asks_nothing(context):
+        texts = run.speak(route.language)
+        return run.close(*routing.reply_to_found(route, texts, evidence))
+    if not is_sufficient(evidence):
+        return run.close(Outcome.NOT_FOUND, run.texts.not_found, policy.why_not(evidence))
+    return None
 
 
 def _cause(error: Exception) -> Cause:

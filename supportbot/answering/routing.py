@@ -68,12 +68,12 @@ class Route:
 
     @property
     def may_be_meant(self) -> bool:
-        """Tell whether it may be worth a search."""
-        return self.kind in ("vague", "unclear")
+        """Tell whether it may be worth a search, for an answer that a person wrote to it."""
+        return self.kind in ("about", "vague", "unclear")
 
-    def is_vague(self, context: str) -> bool:
-        """Tell whether nobody can know what is meant, after what was asked before ("": nothing)."""
-        return self.kind == "vague" or (self.kind == "unclear" and not context)
+    def asks_nothing(self, context: str) -> bool:
+        """Tell whether it is no question after what was asked before ("": nothing) either."""
+        return self.kind != "unclear" or not context
 
 
 def route(message: str) -> Route | None:
@@ -132,6 +132,13 @@ def chosen(message: str, history: Sequence[Turn]) -> tuple[str, Texts] | None:
 
 def _picks(message: str, pattern: str) -> bool:
     return len(message) <= _LONGEST and bool(_compiled(pattern).fullmatch(folded(message)))
+
+
+def reply_to_found(route: Route, texts: Texts, evidence: Evidence) -> tuple[Outcome, str, Cause]:
+    """Return outcome, text and cause of the answer to what was searched and asks nothing."""
+    if route.kind == "about":
+        return reply(route, texts, "")
+    return Outcome.CLARIFY, asked_back(evidence, texts), Cause.UNCLEAR
 
 
 def asked_back(evidence: Evidence, texts: Texts) -> str:

@@ -392,7 +392,7 @@ async def test_an_answer_that_a_person_wrote_is_given_word_for_word_without_the_
     assert model.requests == []
 
 
-@pytest.mark.parametrize("text", ["What can you do?", "Are you a bot?", "Help"])
+@pytest.mark.parametrize("text", ["What can you do?", "Help"])
 async def test_a_person_may_have_written_the_answer_to_what_says_little(text: str) -> None:
     answer = await final(answerer(None, CuratedRetriever(*CHUNKS)), question(text))
     assert (answer.outcome, answer.cause) == (Outcome.ANSWERED, "curated")
