@@ -38,13 +38,16 @@ _UNREAD = (
 _CONTROLS = "button,input,select,textarea,label:has(input,select,textarea),datalist"
 _ROLES = ("navigation", "banner", "contentinfo", "search", "complementary", "dialog", "alertdialog")
 _FURNITURE = "nav,footer,aside,dialog," + ",".join(f"[role={role}]" for role in _ROLES)
-_ANCHOR_MARKS = ("", "#", "¶", "§", "🔗")
+# What a heading's link to itself shows; the last is a chain in the icon font of Sphinx and MkDocs.
+_ANCHOR_MARKS = ("", "#", "¶", "§", "🔗", "\uf0c1")
+_MARKED = re.compile(f"\\s+[{''.join(_ANCHOR_MARKS)}]$")
 _HEADINGS = "h1,h2,h3,h4,h5,h6"
 # Class names of page furniture, as the writers of help centres and documentation give them.
 _FURNITURE_CLASSES = (
     *("breadcrumb", "breadcrumbs", "navbar", "navheader", "navfooter", "nav-panel", "nav-wrapper"),
     *("nav-wide-wrapper", "navigation", "sidebar", "sphinxsidebar", "pagination", "pager"),
     *("skip-link", "skip-to-content", "cookie-banner", "cookie-notice", "article-votes"),
+    *("footer", "navigationbar"),
     *("article-relatives", "related-articles", "social-share", "share-links", "print-only"),
 )
 _MODIFIED = ("article:modified_time", "og:updated_time", "last-modified", "dcterms.modified")
@@ -70,8 +73,8 @@ def parse(raw: RawDocument) -> Parsed:
     notes = _strip_unseen(page)
     exported = strip_export(page)
     main = _main(page)
-    heading = main.find("h1") or page.find("h1")
-    title = exported.title or re.sub(r"\s+[#¶§🔗]$", "", _text_of(heading)) or name
+    heading = main.find("h1") or _heading_above(page, name)
+    title = exported.title or _MARKED.sub("", _text_of(heading)) or name
     _strip_furniture(main)
     if isinstance(heading, Tag):
         heading.extract()
@@ -193,10 +196,18 @@ def _main(page: BeautifulSoup) -> Tag:
     return page.body or page
 
 
+def _heading_above(page: BeautifulSoup, name: str) -> Tag | None:
+    """Return the first heading of the page, unless it is the site's that ends the page's name."""
+    heading = page.find("h1")
+    said = _text_of(heading)
+    is_site = name != said and name.endswith(said)
+    return heading if isinstance(heading, Tag) and not is_site else None
+
+
 def _strip_furniture(main: Tag) -> None:
     for tag in main.select(_FURNITURE):
         tag.extract()
-    for tag in main.find_all(class_=_FURNITURE_CLASSES):
+    for tag in [*main.find_all(class_=_FURNITURE_CLASSES), *main.find_all(id="footer")]:
         if not tag.find("h1"):
             tag.extract()
     is_page = main.name not in ("main", "article") and main.get("role") != "main"

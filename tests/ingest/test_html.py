@@ -269,5 +269,30 @@ def test_furniture_is_known_by_its_class_too() -> None:
     assert parsed("a.html", page).text == "Body"
 
 
+@pytest.mark.parametrize(
+    "furniture", ["<div id='footer'>{}</div>", "<address class='footer'>{}</address>"]
+)
+def test_a_foot_of_the_page_is_furniture_also_without_its_element(furniture: str) -> None:
+    page = "<div class='contents'><p>Body</p></div>" + furniture.format("Last updated 2024")
+    assert parsed("a.html", page).text == "Body"
+
+
+def test_the_name_of_the_site_above_the_content_is_no_title() -> None:
+    page = "<title>Writing tests - The Book</title><h1>The Book</h1><main><h2>Writing tests</h2>x"
+    assert parsed("a.html", page).title == "Writing tests - The Book"
+
+
+def test_a_heading_above_the_content_is_the_title() -> None:
+    page = "<title>Writing tests - The Book</title><h1>Writing tests</h1><main><p>x"
+    assert parsed("a.html", page).title == "Writing tests"
+
+
+@pytest.mark.parametrize("mark", ["#", "¶", "\uf0c1"])
+def test_marks_that_link_to_headings_are_no_part_of_them(mark: str) -> None:
+    link = f"<a class='headerlink' href='#x'>{mark}</a>"
+    page = parsed("a.html", f"<main><h1>Reset{link}</h1><h2 id='x'>Steps{link}</h2><p>Go.</main>")
+    assert (page.title, page.text) == ("Reset", "## Steps\n\nGo.")
+
+
 def test_a_list_of_many_thousand_items_is_read_in_time() -> None:
     assert "20000. x" in parsed("a.html", "<ol>" + "<li>x" * 20_000).text
