@@ -28,12 +28,13 @@ PAGES ?= 50 462
 bench: $(VENV)/runtime $(BENCH)/ready
 	@$(BIN)/python -m tests.bench.measure --pages $(PAGES) --others $(BENCH)/bin/python
 
-# What else could run the packaged model, and read PDF files.
+# What else could run the packaged model, and read pages and PDF files. DOCS=/ takes the installed
+# documentation of Debian, another folder what was unpacked there; without, it is fetched.
 bench-runtimes: $(BENCH)/ready
 	@$(BENCH)/bin/python -m tests.bench.runtimes
 
 bench-parsers: $(BENCH)/ready
-	@$(BENCH)/bin/python -m tests.bench.parsers
+	@$(BENCH)/bin/python -m tests.bench.parsers $(DOCS)
 
 check: $(VENV)/development
 	@$(BIN)/ruff check .
