@@ -170,6 +170,7 @@ class BotSettings(KnowledgeSettings):
         about="let the model search for what is missing and hand over to a person itself: up to 3 "
         "requests a question",
         valid="true or false",
+        shown="off",
         default=False,
     )
     answer_cache: float = setting(
