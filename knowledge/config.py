@@ -28,7 +28,7 @@ FILE_KEYS = frozenset(
         *("home", "chroma_url", "embedder", "reranker", "sources", "gate"),
         *("runapi_key", "model", "model_url", "model_fallbacks", "deadline_seconds"),
         *("daily_budget_usd", "database_url", "log_level", "slack", "widgets", "trusted_proxies"),
-        *("prices", "handoff"),
+        *("prices", "handoff", "agent", "answer_cache"),
         *("slack_bot_token", "slack_app_token", "slack_signing_secret"),
         *("slack_api_url", "admin_token"),
     ]

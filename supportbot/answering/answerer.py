@@ -157,6 +157,9 @@ class Answerer:
         if known := await self._known(run, evidence, history):
             yield run.repeat(known)
             return
+        if not is_sufficient(evidence):
+            yield run.close(Outcome.NOT_FOUND, run.texts.not_found, policy.why_not(evidence))
+            return
         yield Status("reading", f"{len(passages)} passages")
         if self._model is None or await self._is_spent(run):
             yield run.quote(evidence, Cause.BUDGET if self._model else Cause.NO_KEY)
@@ -510,15 +513,13 @@ class _Run:
 def _ending_of(
     run: _Run, route: routing.Route | None, evidence: Evidence, context: str
 ) -> Text | None:
-    """End with what was found where no model is needed for it; None: one is."""
+    """End with a person's own answer, or the reply to what asks nothing; None: it is a question."""
     if evidence.curated:
         text, citations = quotes.curated(evidence.curated)
         return run.close(Outcome.ANSWERED, text, Cause.CURATED, citations)
     if route and route.asks_nothing(context):
         texts = run.speak(route.language)
         return run.close(*routing.reply_to_found(route, texts, evidence))
-    if not is_sufficient(evidence):
-        return run.close(Outcome.NOT_FOUND, run.texts.not_found, policy.why_not(evidence))
     return None
 
 
