@@ -75,5 +75,6 @@ def test_a_date_that_cannot_be_read_is_none(date: str) -> None:
 
 
 def test_another_page_with_a_main_content_is_read_as_ever() -> None:
-    page = parsed("a.html", "<h1>T</h1><div id=main-content>Body</div><div id=space>End</div>")
+    contents = "<div class=toc-macro>End</div>"
+    page = parsed("a.html", f"<h1>T</h1><div id=main-content>Body</div>{contents}")
     assert (page.title, page.text) == ("T", "Body\n\nEnd")
