@@ -120,6 +120,7 @@ class ServerShelf:
         """
         least = max(self._pointers(self._reading), default=0)
         with self._lease.held(timeout, least):
+            self._pointer = None  # another machine may have moved it a moment ago
             text = self._read_pointer(self._reading)
             if text:
                 self._write_pointer(text)

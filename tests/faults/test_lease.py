@@ -136,6 +136,18 @@ def test_a_machine_follows_its_own_dead_sync_at_once(machines: Machines) -> None
         store.promote(put(store, "same"))
 
 
+def test_a_machine_goes_on_from_what_another_has_promoted_a_moment_ago(machines: Machines) -> None:
+    first, second = machines.store("first"), machines.store("second")
+    with first.lock():
+        first.promote(put(first, "first"))
+    with second.lock():
+        release_id = put(second, "second")
+        assert first.current_id() != release_id
+        second.promote(release_id)
+    with first.lock():
+        assert first.current_id() == release_id
+
+
 def test_a_last_write_of_a_machine_that_was_taken_for_dead_has_no_effect(
     machines: Machines,
 ) -> None:
