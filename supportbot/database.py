@@ -6,6 +6,7 @@ are seconds since the epoch (UTC), so that both engines order and compare them a
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator
@@ -134,14 +135,20 @@ class Database:
     Use `Database.open`; every statement runs in a `transaction`.
     """
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, busy_seconds: float = BUSY_SECONDS) -> None:
         self._engine = engine
+        self._busy_seconds = busy_seconds
+        self._line = asyncio.Lock() if engine.dialect.name == "sqlite" else None
 
     @classmethod
-    async def open(cls, url: str) -> Database:
+    async def open(cls, url: str, busy_seconds: float = BUSY_SECONDS) -> Database:
         """Connect, bring the schema up to date, and return the database.
 
         A SQLite file that is no database any more is set aside and a new one is begun.
+
+        Args:
+            url: of SQLite or PostgreSQL.
+            busy_seconds: how long a writer of SQLite waits for the others.
 
         Raises:
             SettingsError: the URL is malformed or its driver is missing.
@@ -149,26 +156,26 @@ class Database:
         """
         parsed = _parse(url)
         try:
-            return await cls._migrated(parsed)
+            return await cls._migrated(parsed, busy_seconds)
         except DatabaseError as error:
             if not _set_aside(parsed, error):
                 raise _unavailable(parsed, error) from error
         except (SQLAlchemyError, OSError, CommandError) as error:
             raise _unavailable(parsed, error) from error
-        return await cls._migrated(parsed)
+        return await cls._migrated(parsed, busy_seconds)
 
     @classmethod
-    async def _migrated(cls, url: URL) -> Database:
+    async def _migrated(cls, url: URL, busy_seconds: float) -> Database:
         if url.get_backend_name() == "sqlite" and url.database:
             Path(url.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        engine = _engine(url)
+        engine = _engine(url, busy_seconds)
         try:
             async with engine.begin() as connection:
                 await connection.run_sync(_upgrade)
         except BaseException:
             await engine.dispose()
             raise
-        return cls(engine)
+        return cls(engine, busy_seconds)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
@@ -178,7 +185,7 @@ class Database:
             StateUnavailable: the database did not answer, or refused.
         """
         try:
-            async with self._engine.begin() as connection:
+            async with self._turn(), self._engine.begin() as connection:
                 yield connection
         except (SQLAlchemyError, OSError) as error:
             raise _unavailable(self._engine.url, error) from error
@@ -196,6 +203,22 @@ class Database:
                 yield connection
         except (SQLAlchemyError, OSError) as error:
             raise _unavailable(self._engine.url, error) from error
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Wait in line: SQLite has one writer and lets others poll, where the first may be last."""
+        if self._line is None:
+            yield
+            return
+        try:
+            async with asyncio.timeout(self._busy_seconds):
+                await self._line.acquire()
+        except TimeoutError:
+            raise TimeoutError(f"others have been writing for {self._busy_seconds:g} s") from None
+        try:
+            yield
+        finally:
+            self._line.release()
 
     async def ping(self) -> None:
         """Raise StateUnavailable when the database does not answer."""
@@ -223,12 +246,12 @@ def _parse(url: str) -> URL:
     return parsed.set(drivername=DRIVERS[backend])
 
 
-def _engine(url: URL) -> AsyncEngine:
+def _engine(url: URL, busy_seconds: float) -> AsyncEngine:
     try:
         if url.get_backend_name() != "sqlite":
             return create_async_engine(url, pool_pre_ping=True, hide_parameters=True)
         engine = create_async_engine(
-            url, connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True
+            url, connect_args={"timeout": busy_seconds}, hide_parameters=True
         )
     except ImportError as error:
         raise SettingsError(

@@ -46,4 +46,5 @@ def _wait_for(slack: LoopbackSlack, *, connections: int = 0, messages: int = 0) 
     until = time.monotonic() + 60
     while slack.connections < connections or len(slack.messages) < messages:
         assert time.monotonic() < until, "it did not happen in time"
-        time.sleep(0.02)
+        time.sleep(0.5)
+        slack.deliver_again()

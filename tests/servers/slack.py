@@ -106,7 +106,7 @@ class LoopbackSlack:
         self.sends_hello = True
         self.scopes = SCOPES
         self._posts_a_second = posts_a_second
-        self._sent: dict[str, float] = {}
+        self._sent: dict[str, tuple[float, dict[str, Any]]] = {}  # by envelope id
         self._last_post: dict[str, float] = {}
         self._sockets: list[web.WebSocketResponse] = []
         self._is_silent = False
@@ -294,7 +294,7 @@ class LoopbackSlack:
             await connection.pong(message.data)
         elif message.type == aiohttp.WSMsgType.TEXT:
             envelope_id = json.loads(message.data)["envelope_id"]
-            self.acks[envelope_id] = time.monotonic() - self._sent[envelope_id]
+            self.acks[envelope_id] = time.monotonic() - self._sent[envelope_id][0]
 
     @property
     def is_connected(self) -> bool:
@@ -303,10 +303,16 @@ class LoopbackSlack:
     def send(self, body: Mapping[str, Any], kind: str = "events_api") -> str:
         """Send an event over the websocket; return its envelope's id."""
         envelope_id = f"envelope-{len(self._sent)}"
-        self._sent[envelope_id] = time.monotonic()
         envelope = {"type": kind, "envelope_id": envelope_id, "payload": body}
+        self._sent[envelope_id] = time.monotonic(), envelope
         self._in_loop(self._sockets[-1].send_json(envelope))
         return envelope_id
+
+    def deliver_again(self) -> None:
+        """Send again what was not acknowledged, as Slack does: at once, in 1 and in 5 minutes."""
+        for envelope_id, (_, envelope) in list(self._sent.items()):
+            if envelope_id not in self.acks:
+                self._in_loop(self._sockets[-1].send_json(envelope))
 
     def send_text(self, text: str) -> None:
         self._in_loop(self._sockets[-1].send_str(text))

@@ -77,6 +77,35 @@ async def test_a_wrong_url_names_the_setting_and_never_its_text(url: str) -> Non
     assert "hunter2" not in str(caught.value)
 
 
+async def test_writers_are_served_in_the_order_in_which_they_came(database: Database) -> None:
+    served: list[int] = []
+
+    async def write(number: int) -> None:
+        async with database.transaction() as connection:
+            await connection.execute(sa.select(1))
+            served.append(number)
+
+    await asyncio.gather(*(write(number) for number in range(50)))
+    assert served == list(range(50))
+
+
+async def test_a_writer_that_holds_on_keeps_the_others_waiting_for_a_time_only(
+    tmp_path: Path,
+) -> None:
+    database = await Database.open(f"sqlite:///{tmp_path}/state.db", busy_seconds=0.05)
+
+    async def write() -> None:
+        async with database.transaction():
+            pass
+
+    async with database.transaction():
+        waiting = [asyncio.create_task(write()) for _ in range(3)]
+        done = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(error) for error in done] == [StateUnavailable] * 3
+    await write()
+    await database.close()
+
+
 async def test_a_transaction_that_fails_leaves_nothing(database: Database) -> None:
     with pytest.raises(StateUnavailable):
         async with database.transaction() as connection:
