@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from knowledge.documents import FLAGGED, HIDDEN, MASKED, Evidence, Scope
 from knowledge.embedder import load_embedder
 from knowledge.errors import KnowledgeError, StoreUnavailable
 from knowledge.failures import Failure
+from knowledge.lease import Writer
 from knowledge.releases import Release, ReleaseStore
 from knowledge.reranker import load_reranker
 from knowledge.retriever import Retriever
@@ -101,7 +103,7 @@ def _plan_gate(args: argparse.Namespace, settings: IngestSettings) -> int:
 
 
 def status(args: argparse.Namespace) -> int:
-    """Show the current release and the last failures."""
+    """Show the current release, who syncs now, and the last failures."""
     settings = _settings(args)
     store = _store(settings)
     state = _status_json(store.current(), store, settings)
@@ -113,6 +115,8 @@ def status(args: argparse.Namespace) -> int:
         value = state[name]
         if value:
             print(f"{name:10} {', '.join(value) if isinstance(value, list) else value}")
+    if state["syncing"]:
+        print(f"{'syncing':10} {Writer(**state['syncing'])}")
     if state["gate"]:
         print(f"{'gate':10} {_gate_line(state['gate'])}")
     for line in _editors_lines(state):
@@ -354,6 +358,7 @@ def _plan_json(plan: Plan, work: Work, current: str | None) -> dict[str, Any]:
 def _status_json(
     current: Release | None, store: ReleaseStore, settings: IngestSettings
 ) -> dict[str, Any]:
+    writer = store.writer()
     age = (datetime.now(UTC) - current.created_at).total_seconds() if current else None
     files = [path for path in settings.home.rglob("*") if path.is_file()]
     found = read_findings(settings.home)
@@ -367,6 +372,7 @@ def _status_json(
         "chunker": current.chunker if current else None,
         "sources": list(current.sources) if current else [],
         "releases": len(store.ids()),
+        "syncing": asdict(writer) if writer else None,
         "home": str(settings.home),
         "disk_bytes": sum(path.stat().st_size for path in files),
         "failures": [failure_json(failure) for failure in store.failures()],

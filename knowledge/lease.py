@@ -34,6 +34,20 @@ _RENEWALS = 6  # of a living holder in that time
 
 
 @dataclass(frozen=True, slots=True)
+class Writer:
+    """Who writes to a knowledge base now."""
+
+    process: int | None  # None: not known
+    host: str
+    since: str = ""  # ISO 8601, by its own clock; "": not known
+
+    def __str__(self) -> str:
+        who = "another process" if self.process is None else f"process {self.process}"
+        since = f" since {self.since}" if self.since else ""
+        return f"{who} on {self.host}{since}"
+
+
+@dataclass(frozen=True, slots=True)
 class _Holder:
     """Who has a lease, as its collection tells it."""
 
@@ -51,6 +65,11 @@ class _Holder:
             return cls(**told)
         except TypeError:
             return cls("")
+
+    @property
+    def writer(self) -> Writer:
+        """Return what people are told of it."""
+        return Writer(self.process or None, self.host, self.since)
 
 
 class Lease:
@@ -100,6 +119,16 @@ class Lease:
             with suppress(StoreDamaged, StoreUnavailable):  # it was taken over, or will be
                 self._server.relabel(self._id, asdict(replace(holder, is_done=True)))
 
+    def writer(self) -> Writer | None:
+        """Return who holds the lease now, or died with it; None: nobody, or a dead one of here.
+
+        Call it while nobody holds the home's lock.
+        """
+        _, holder = max(self._all().items(), default=(0, None))
+        if holder is None or holder.is_done or self._is_mine(holder):
+            return None
+        return holder.writer
+
     def check(self) -> None:
         """Check that what is held was not taken over meanwhile.
 
@@ -124,7 +153,7 @@ class Lease:
             silent = silent + 1 if (number, holder.turn) == last_seen else 0
             last_seen = number, holder.turn
             if time.monotonic() >= deadline and (timeout <= 0 or not silent):
-                raise StoreBusy(self._busy(holder))
+                raise StoreBusy(self._busy(holder.writer))
             time.sleep(self._silence / _LOOKS)
 
     def _take(self, number: int) -> _Holder | None:
@@ -171,10 +200,9 @@ class Lease:
         except (OSError, UnicodeDecodeError):
             return False
 
-    def _busy(self, holder: _Holder) -> str:
-        since = f" since {holder.since}" if holder.since else ""
+    def _busy(self, writer: Writer) -> str:
         return (
-            f"process {holder.process} on {holder.host} is syncing the knowledge base at"
-            f" {self._server.url}{since}; wait until it is done, or stop it there (once it shows no"
-            f" sign of life, the next sync takes over after {self._silence:g} s)"
+            f"{writer} is syncing the knowledge base at {self._server.url}; wait until it is done,"
+            " or stop it there (once it shows no sign of life, the next sync takes over after"
+            f" {self._silence:g} s)"
         )

@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import secrets
+import socket
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +28,7 @@ from knowledge.errors import ReleaseNotFound, StoreBusy, StoreDamaged
 from knowledge.failures import Failure
 from knowledge.files import disk_errors, write_whole
 from knowledge.keywords import KeywordIndex
-from knowledge.lease import SILENCE_SECONDS
+from knowledge.lease import SILENCE_SECONDS, Writer
 from knowledge.manifest import Release, from_json
 from knowledge.server import ServerShelf
 from knowledge.shelf import LocalShelf, Shelf
@@ -195,7 +196,10 @@ class ReleaseStore:
             try:
                 lock.acquire()
             except Timeout:
-                raise StoreBusy(_busy(holder)) from None
+                raise StoreBusy(
+                    f"{_writer(holder)} is syncing the knowledge base; wait until it is done, or"
+                    " stop it"
+                ) from None
         try:
             with disk_errors(holder):
                 holder.write_text(str(os.getpid()), encoding="ascii")
@@ -205,6 +209,21 @@ class ReleaseStore:
         finally:
             self._is_locked = False
             lock.release()
+
+    def writer(self) -> Writer | None:
+        """Return who holds the lock now; None: nobody that can be told."""
+        from filelock import FileLock, Timeout
+
+        lock = self._home / "sync.lock"
+        try:
+            if lock.exists():
+                with FileLock(lock, timeout=0, thread_local=False):
+                    pass
+        except Timeout:
+            return _writer(self._home / "sync.pid")
+        except OSError:  # a home that this user may only read
+            return None
+        return self._shelf.writer()
 
     def begin(
         self,
@@ -423,9 +442,12 @@ def _is_stale(parent: Release | None, embedder: Embedder, chunker: str) -> bool:
     return parent.churn > _CHURN * parent.chunk_count
 
 
-def _busy(holder: Path) -> str:
+def _writer(holder: Path) -> Writer:
+    """Return who holds the home's lock, as it wrote down itself."""
+    host = socket.gethostname()
     try:
-        who = f"process {int(holder.read_text(encoding='ascii'))}"
+        began = datetime.fromtimestamp(holder.stat().st_mtime, UTC)
+        process = int(holder.read_text(encoding="ascii"))
     except (OSError, ValueError):
-        who = "another process"
-    return f"{who} is syncing the knowledge base; wait until it is done, or stop it"
+        return Writer(None, host)
+    return Writer(process, host, began.isoformat(timespec="seconds"))

@@ -23,7 +23,7 @@ from pathlib import Path
 from knowledge.errors import ReleaseNotFound, StoreDamaged
 from knowledge.files import disk_errors, remove_folder
 from knowledge.keywords import KeywordIndex
-from knowledge.lease import SILENCE_SECONDS, Lease
+from knowledge.lease import SILENCE_SECONDS, Lease, Writer
 from knowledge.shelf import RELEASE_ID
 from knowledge.vectors import AudienceSets, ChromaServer, VectorStore
 
@@ -125,6 +125,10 @@ class ServerShelf:
             if text:
                 self._write_pointer(text)
             yield
+
+    def writer(self) -> Writer | None:
+        """Return which writer of another machine works now, or died at it; None: none."""
+        return self._lease.writer()
 
     def history(self) -> list[str]:
         """Return the id of the release in force, then those in force before, newest first."""

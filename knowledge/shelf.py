@@ -23,6 +23,7 @@ from typing import Protocol
 from knowledge.errors import ReleaseNotFound, StoreDamaged
 from knowledge.files import disk_errors, remove_folder, sync, write_whole
 from knowledge.keywords import KeywordIndex
+from knowledge.lease import Writer
 from knowledge.vectors import (
     AudienceSets,
     VectorStore,
@@ -83,6 +84,9 @@ class Shelf(Protocol):
         Raises:
             StoreBusy: another one works still.
         """
+
+    def writer(self) -> Writer | None:
+        """Return which writer of another machine works now, or died at it; None: none."""
 
     def history(self) -> list[str]:
         """Return the id of the release in force, then those in force before, newest first.
@@ -227,6 +231,10 @@ class LocalShelf:
     def alone(self, timeout: float) -> AbstractContextManager[None]:
         """Be the one writer: a home is of one machine, and its lock is held already."""
         return nullcontext()
+
+    def writer(self) -> Writer | None:
+        """Return None: a home is of one machine."""
+        return None
 
     def history(self) -> list[str]:
         """Return the id of the release in force, then those in force before, newest first.

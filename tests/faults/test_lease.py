@@ -95,15 +95,19 @@ def documents(store: ReleaseStore) -> set[str]:
 def test_a_second_machine_is_told_who_syncs_and_waits_for_its_end(machines: Machines) -> None:
     first = machines.held("builds", "first")
     second = machines.store("second")
-    who = rf"process {first.pid} on {socket.gethostname()} is syncing .*{machines.url} since 20"
+    who = rf"process {first.pid} on {socket.gethostname()} since 20.* is syncing .*{machines.url}"
     for timeout in (0, 1):
         with pytest.raises(StoreBusy, match=who), second.lock(timeout):
             pass
+    writer = second.writer()
+    assert writer
+    assert (writer.process, writer.host) == (first.pid, socket.gethostname())
     print(file=first.stdin, flush=True)
     with second.lock(PATIENT):
         second.promote(put(second, "second"))
     assert first.wait(60) == 0
     assert documents(second) == {"first.md", "second.md"}
+    assert second.writer() is None
 
 
 def test_machines_that_write_at_once_write_one_after_the_other(machines: Machines) -> None:
@@ -132,6 +136,7 @@ def test_a_machine_follows_its_own_dead_sync_at_once(machines: Machines) -> None
     machines.held("builds", "same").send_signal(signal.SIGKILL)
     store = machines.store("same")
     machines.kill()
+    assert store.writer() is None
     with store.lock():  # which does not wait
         store.promote(put(store, "same"))
 

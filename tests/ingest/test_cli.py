@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -164,6 +166,16 @@ def test_the_status_tells_release_counts_sources_and_failures(
     _, out, err = run("status", capsys=capsys)
     assert releases[1] in out
     assert "failed: bad.md: not a text file" in err
+
+
+def test_the_status_tells_who_is_syncing(home: Path, releases: list[str], capsys: Captured) -> None:
+    assert json.loads(run("status", "--json", capsys=capsys)[1])["syncing"] is None
+    with ReleaseStore(home).lock():
+        syncing = json.loads(run("status", "--json", capsys=capsys)[1])["syncing"]
+        assert (syncing["process"], syncing["host"]) == (os.getpid(), socket.gethostname())
+        assert f"process {os.getpid()} on" in run("status", capsys=capsys)[1]
+        assert "process" not in run("status", "--home", str(home / "other"), capsys=capsys)[1]
+    assert json.loads(run("status", "--json", capsys=capsys)[1])["syncing"] is None
 
 
 def test_releases_are_listed_and_rolled_back(
