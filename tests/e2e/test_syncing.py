@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx2
 import pytest
 
+from knowledge.releases import ReleaseStore
 from tests.servers.bot import RunningBot, environment
+from tests.servers.chroma import ChromaProcess
 
 TOKEN = "admin-token-0123456789"
 ADMIN = {"Authorization": f"Bearer {TOKEN}"}
@@ -213,3 +217,27 @@ def test_a_failed_sync_tells_the_commands_message_and_no_secret(
     assert (run["state"], run["exit_code"]) == ("failed", 2)
     assert "missing-***" in run["report"]["error"]
     assert token not in json.dumps(run) + "".join(bot.log)
+
+
+def test_a_sync_that_is_asked_for_tells_which_other_machine_is_syncing(
+    settings: dict[str, str], docs: Path, tmp_path: Path
+) -> None:
+    configure(settings, f'path = "{docs}"')
+    server = ChromaProcess(tmp_path / "chroma")
+    server.start()
+    try:
+        shared = {**settings, "SUPPORTBOT_CHROMA_URL": server.url}
+        with (
+            closing(ReleaseStore(tmp_path / "other", server.url)) as elsewhere,
+            RunningBot(shared, is_ready=False) as bot,
+        ):
+            with elsewhere.lock():
+                start(bot)
+                run = ended(bot)
+            assert (run["state"], run["exit_code"]) == ("failed", 1)
+            who = f"process {os.getpid()} on {socket.gethostname()} since "
+            assert who in run["report"]["error"]
+            start(bot)
+            assert ended(bot)["state"] == "done"
+    finally:
+        server.kill()
