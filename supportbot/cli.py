@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from supportbot.config import BotSettings
     from supportbot.conversation import Answer, Question
 
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+    Commands = argparse._SubParsersAction["_Parser"]
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 MAX_USER_ID = 255  # characters
@@ -30,6 +30,11 @@ class WrongUsage(Exception):
     """What was typed cannot be meant; the message says what can."""
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise WrongUsage(f"{message}\n{' '.join(self.format_usage().split())}")
+
+
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command and leave with its exit code: 0 done, 1 failed, 2 wrong usage or settings."""
     sys.exit(run(arguments))
@@ -37,16 +42,17 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    options = build_parser().parse_args(arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
     from knowledge.errors import KnowledgeError, SettingsError
     from supportbot.errors import SupportbotError
 
     try:
+        options = build_parser().parse_args(words)
         return int(options.command(options))
     except (SettingsError, WrongUsage) as error:
-        return _complain(options, str(error), USAGE)
+        return _complain(words, str(error), USAGE)
     except (KnowledgeError, SupportbotError) as error:
-        return _complain(options, str(error), FAILED)
+        return _complain(words, str(error), FAILED)
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
@@ -56,7 +62,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="supportbot",
         description="A support bot that checks every citation before it speaks.",
         epilog=EXAMPLES,
@@ -262,7 +268,7 @@ async def _measure(options: argparse.Namespace) -> int:
     from supportbot.evaluation import EvaluationOptions, evaluate
 
     wanted = EvaluationOptions(
-        options.dataset,
+        _dataset(options),
         options.retriever,
         options.run,
         options.answers,
@@ -312,7 +318,7 @@ def _calibrate(options: argparse.Namespace) -> int:
     from supportbot.calibration import calibrate
     from supportbot.evaluation import EvaluationOptions
 
-    wanted = EvaluationOptions(options.dataset)
+    wanted = EvaluationOptions(_dataset(options))
     fitted = asyncio.run(calibrate(wanted, _settings(options)))
     print(json.dumps(fitted.to_json()) if options.json else fitted.render())
     return DONE
@@ -356,6 +362,15 @@ def _settings(options: argparse.Namespace) -> BotSettings:
     return settings
 
 
+def _dataset(options: argparse.Namespace) -> Path:
+    if not options.dataset.is_dir():
+        raise WrongUsage(
+            f"{options.dataset} is no folder; a dataset is one that holds queries.jsonl, qrels.tsv,"
+            " and corpus/ or corpus.jsonl"
+        )
+    return Path(options.dataset)
+
+
 def _question(options: argparse.Namespace, text: str) -> Question:
     from knowledge.documents import Scope
     from supportbot.conversation import MAX_MESSAGE_CHARACTERS, Question, new_id
@@ -383,8 +398,8 @@ def _plain(text: str) -> str:
     )
 
 
-def _complain(options: argparse.Namespace, message: str, code: int) -> int:
-    if getattr(options, "json", False):
+def _complain(words: Sequence[str], message: str, code: int) -> int:
+    if "--json" in words:
         print(json.dumps({"error": message}))
     print(f"supportbot: {message}", file=sys.stderr)
     return code
