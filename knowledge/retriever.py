@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -32,8 +31,6 @@ Mode = Literal["hybrid", "dense", "bm25"]
 
 # Of 0.5, 0.6 and 0.7 the best on government pages; manuals whose readers use their words want less.
 DENSE_WEIGHT = 0.6
-PAGE_WEIGHT = 0.1  # 0.05 to 0.2 are alike
-_PAGE_PASSAGES = 5  # of a page, that its score is the sum of
 _DEPTH = 200  # candidates of each arm
 _RERANKED = 40
 _COVERAGE_DEPTH = 8  # passages whose term coverage is looked at
@@ -224,28 +221,6 @@ def fuse(
     return sorted(scores.items(), key=lambda item: (-item[1], item[0]))
 
 
-def with_pages(
-    ranked: Sequence[tuple[str, float]], pages: Mapping[str, str]
-) -> list[tuple[str, float]]:
-    """Return the results with part of each score taken from its page, best first.
-
-    A page that has several good passages is more likely to be about the question than one that
-    has a single one, and a passage alone may be good by chance.
-
-    Args:
-        ranked: chunk ids and their scores, best first.
-        pages: the document of each chunk.
-    """
-    best: defaultdict[str, list[float]] = defaultdict(list)
-    for id, score in ranked:
-        best[pages.get(id, id)].append(score)
-    sums = {page: sum(scores[:_PAGE_PASSAGES]) for page, scores in best.items()}
-    highest = max(sums.values(), default=0.0) or 1.0
-    share = {page: PAGE_WEIGHT * score / highest for page, score in sums.items()}
-    scores = [(id, (score + share[pages.get(id, id)]) / (1 + PAGE_WEIGHT)) for id, score in ranked]
-    return sorted(scores, key=lambda item: (-item[1], item[0]))
-
-
 def _normalised(results: Sequence[tuple[str, float]]) -> dict[str, float]:
     if not results:
         return {}
@@ -262,7 +237,7 @@ def _load(
 ) -> list[Hit]:
     """Return the best of both arms with their chunks; one that cannot be loaded is left out."""
     near, worded = dict(dense), dict(keywords)
-    ranked = with_pages(fuse(dense, keywords), held.pages)[:limit]
+    ranked = fuse(dense, keywords)[:limit]
     chunks = held.opened.vectors.get([id for id, _ in ranked])
     return [
         Hit(chunks[id], score, near.get(id), worded.get(id)) for id, score in ranked if id in chunks

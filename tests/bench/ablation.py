@@ -25,7 +25,7 @@ from knowledge.documents import Chunk
 from knowledge.embedder import Embedder, load_embedder
 from knowledge.keywords import CONTEXT_WEIGHT, query_terms, tokenize
 from knowledge.releases import ReleaseStore
-from knowledge.retriever import fuse, with_pages
+from knowledge.retriever import fuse
 from supportbot.dataset import LabelledQuestion, read_questions
 from supportbot.evaluation import context_of
 from supportbot.measures import Searched, rank_measures
@@ -63,7 +63,6 @@ class Variant:
     terms: Callable[[str], list[str]] = tokenize
     leaves_out: bool = True  # the words that only ask
     has_context: bool = True  # what was asked before
-    has_pages: bool = True  # a share of the page's score
     fuse: Fuse = fuse
     feedback: int = 0  # passages whose vectors are mixed into the question's
     is_rewritten: bool = True  # people made the question whole; False: as the asker put it
@@ -80,7 +79,6 @@ VARIANTS = {
     "as the asker put it, without what was asked before": replace(
         SHIPPED, is_rewritten=False, has_context=False
     ),
-    "without the page's share": replace(SHIPPED, has_pages=False),
     "fused by reciprocal ranks": replace(SHIPPED, fuse=reciprocal_ranks),
     "vectors alone": replace(SHIPPED, fuse=lambda dense, _: dense),
     "BM25 alone": replace(SHIPPED, fuse=lambda _, worded: worded),
@@ -134,8 +132,6 @@ class Corpus:
         dense = self._nearest(variant, question.text, context)
         worded = self._worded(variant, question.text, context)
         ranked = variant.fuse(dense, worded)
-        if variant.has_pages:
-            ranked = with_pages(ranked, self._pages)
         best: dict[str, float] = {}
         for id, score in ranked:
             best.setdefault(Path(self._pages[id]).stem, score)

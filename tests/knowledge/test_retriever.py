@@ -19,7 +19,7 @@ from knowledge.embedder import Embedder
 from knowledge.errors import EmbedderMismatch, EmbedderUnavailable, ReleaseNotFound
 from knowledge.keywords import KeywordIndex
 from knowledge.releases import Release, ReleaseStore
-from knowledge.retriever import Retriever, fuse, with_pages
+from knowledge.retriever import Retriever, fuse
 from knowledge.sufficiency import is_sufficient
 from tests.fakes import HashEmbedder, MemoryVectors
 
@@ -577,23 +577,6 @@ def test_a_question_that_leaves_the_subject_wins_over_what_was_asked_before(
     releases.publish(PAGES)
     evidence = retriever.retrieve("How long do refunds take?", PUBLIC, context="reset password")
     assert evidence.chunks[0].document_id == "refund.md"
-
-
-def test_of_equal_passages_that_of_the_fuller_page_comes_first() -> None:
-    ranked = [("a", 1.0), ("b", 0.8), ("c", 0.8), ("d", 0.7)]
-    pages = {"a": "one", "b": "two", "c": "three", "d": "three"}
-    assert [id_ for id_, _ in with_pages(ranked, pages)] == ["a", "c", "b", "d"]
-
-
-@given(RESULTS, st.dictionaries(st.sampled_from("abcdefgh"), st.sampled_from("xyz")))
-def test_pages_keep_every_result_best_first_between_zero_and_one(
-    results: list[tuple[str, float]], pages: dict[str, str]
-) -> None:
-    ranked = with_pages(fuse(results, []), pages)
-    assert {id_ for id_, _ in ranked} == {id_ for id_, _ in results}
-    scores = [score for _, score in ranked]
-    assert scores == sorted(scores, reverse=True)
-    assert all(0 <= score <= 1 + 1e-9 for score in scores)
 
 
 class TwoLanguageEmbedder(HashEmbedder):
