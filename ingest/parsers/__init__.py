@@ -10,7 +10,7 @@ from ingest.errors import DocumentEmpty, ParseFailed
 from ingest.parsers.base import Parsed, Parser
 from ingest.sources.base import RawDocument
 
-PARSERS_VERSION = "4"  # a new one makes the next sync parse every document anew
+PARSERS_VERSION = "5"  # a new one makes the next sync parse every document anew
 
 # The module of `ingest.parsers` that reads files of an ending; its `parse` is a `Parser`. It is
 # imported when the first such file is read.

@@ -47,9 +47,11 @@ _FURNITURE_CLASSES = (
     *("breadcrumb", "breadcrumbs", "navbar", "navheader", "navfooter", "nav-panel", "nav-wrapper"),
     *("nav-wide-wrapper", "navigation", "sidebar", "sphinxsidebar", "pagination", "pager"),
     *("skip-link", "skip-to-content", "cookie-banner", "cookie-notice", "article-votes"),
-    *("footer", "navigationbar"),
+    *("footer", "navigationbar", "nav"),
     *("article-relatives", "related-articles", "social-share", "share-links", "print-only"),
 )
+_FURNITURE_IDS = ("footer", "ft", "hd", "page-header", "sidebar")
+_CONTENTS = ".toc,.table-of-contents,#toc,#table-of-contents"
 _MODIFIED = ("article:modified_time", "og:updated_time", "last-modified", "dcterms.modified")
 _MAX_JSON = 200_000  # characters of one JSON-LD block
 # Private characters around the number of an anchor, while the page is turned into Markdown.
@@ -207,9 +209,10 @@ def _heading_above(page: BeautifulSoup, name: str) -> Tag | None:
 def _strip_furniture(main: Tag) -> None:
     for tag in main.select(_FURNITURE):
         tag.extract()
-    for tag in [*main.find_all(class_=_FURNITURE_CLASSES), *main.find_all(id="footer")]:
+    for tag in [*main.find_all(class_=_FURNITURE_CLASSES), *main.find_all(id=_FURNITURE_IDS)]:
         if not tag.find("h1"):
             tag.extract()
+    _strip_contents(main)
     is_page = main.name not in ("main", "article") and main.get("role") != "main"
     for header in main.select("header"):
         inside = header.find_parent(["main", "article"])
@@ -221,6 +224,13 @@ def _strip_furniture(main: Tag) -> None:
             form.extract()
     for tag in main.select(_CONTROLS):
         tag.extract()
+
+
+def _strip_contents(main: Tag) -> None:
+    """Take out tables of contents, which repeat headings; of a book's first page they are all."""
+    for contents in main.select(_CONTENTS):
+        if 2 * len(_text_of(contents)) < len(_text_of(main)):
+            contents.extract()
 
 
 def _mend_links(main: Tag, url: str) -> None:

@@ -270,11 +270,30 @@ def test_furniture_is_known_by_its_class_too() -> None:
 
 
 @pytest.mark.parametrize(
-    "furniture", ["<div id='footer'>{}</div>", "<address class='footer'>{}</address>"]
+    "furniture",
+    [
+        "<div id='footer'>{}</div>",
+        "<address class='footer'>{}</address>",
+        "<ul class='nav'><li>{}</li></ul>",
+        "<div id='sidebar'>{}</div>",
+    ],
 )
 def test_a_foot_of_the_page_is_furniture_also_without_its_element(furniture: str) -> None:
     page = "<div class='contents'><p>Body</p></div>" + furniture.format("Last updated 2024")
     assert parsed("a.html", page).text == "Body"
+
+
+def test_a_page_is_read_without_its_table_of_contents() -> None:
+    contents = "<div id='toc'><ul><li><a href='#a'>Apples</a></li></ul></div>"
+    body = "<h2 id='a'>Apples</h2><p>They keep for a week.</p>"
+    assert parsed("a.html", f"<body><h1>Fruit</h1>{contents}{body}").text == (
+        "## Apples\n\nThey keep for a week."
+    )
+
+
+def test_a_page_that_is_a_table_of_contents_keeps_it() -> None:
+    contents = "<div class='toc'><ul><li>Apples</li><li>Pears</li></ul></div>"
+    assert parsed("a.html", f"<body><h1>Fruit</h1>{contents}").text == "- Apples\n- Pears"
 
 
 def test_the_name_of_the_site_above_the_content_is_no_title() -> None:
