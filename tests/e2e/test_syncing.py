@@ -22,7 +22,7 @@ from tests.servers.chroma import ChromaProcess
 TOKEN = "admin-token-0123456789"
 ADMIN = {"Authorization": f"Bearer {TOKEN}"}
 QUESTION = "Within how many days can I return a product?"
-SOON = 20.0  # seconds: a look every two, a sync, and a busy machine
+SOON = 60.0  # seconds: a look every two, a sync, and a busy machine
 Seen = TypeVar("Seen")
 
 

@@ -138,7 +138,7 @@ class HangingDisputes(Disputes):
 async def test_an_answer_ends_in_time_although_the_findings_cannot_be_read(tmp_path: Path) -> None:
     disputes = HangingDisputes(tmp_path)
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             answer = await ask(disputes, ONE, OTHER, reply=CITED)
     finally:
         disputes.release.set()

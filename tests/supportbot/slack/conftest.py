@@ -119,7 +119,7 @@ async def serve(door: SlackDoor) -> AsyncIterator[str]:
         await serving
 
 
-async def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
+async def until(condition: Callable[[], object], seconds: float = 60.0) -> None:
     """Wait for something that is about to happen."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - what is awaited runs in another thread

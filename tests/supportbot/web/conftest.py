@@ -29,7 +29,7 @@ def server(_shared_server: WebServer) -> WebServer:
 
 @pytest.fixture
 def http(server: WebServer) -> Iterator[httpx2.Client]:
-    with httpx2.Client(base_url=server.url, timeout=10) as client:
+    with httpx2.Client(base_url=server.url, timeout=60) as client:
         yield client
 
 
@@ -46,5 +46,5 @@ def keyed_server() -> Iterator[WebServer]:
 
 @pytest.fixture
 def keyed_http(keyed_server: WebServer) -> Iterator[httpx2.Client]:
-    with httpx2.Client(base_url=keyed_server.url, timeout=10) as client:
+    with httpx2.Client(base_url=keyed_server.url, timeout=60) as client:
         yield client

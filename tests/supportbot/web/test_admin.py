@@ -36,7 +36,7 @@ def admin(syncs: RecordedSyncs) -> Iterator[httpx2.Client]:
     settings = BotSettings(admin_token=SecretStr(TOKEN))
     with (
         WebServer(settings=settings, syncs=syncs) as server,
-        httpx2.Client(base_url=server.url, timeout=10) as client,
+        httpx2.Client(base_url=server.url, timeout=60) as client,
     ):
         yield client
 

@@ -113,7 +113,7 @@ def test_a_compressed_body_is_refused(http: httpx2.Client) -> None:
 
 
 def test_a_body_that_says_it_is_large_is_refused_before_it_is_read(server: WebServer) -> None:
-    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
         head = "POST /v1/answers HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         connection.sendall(f"{head}Content-Length: {MAX_BODY_BYTES + 1}\r\n\r\n".encode())
         assert connection.recv(64).startswith(b"HTTP/1.1 413 ")
@@ -121,7 +121,7 @@ def test_a_body_that_says_it_is_large_is_refused_before_it_is_read(server: WebSe
 
 def test_a_large_body_in_chunks_is_refused_at_the_limit(server: WebServer) -> None:
     chunk = b"1000\r\n" + b"x" * 0x1000 + b"\r\n"
-    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
         head = "POST /v1/answers HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         connection.sendall(f"{head}Transfer-Encoding: chunked\r\n\r\n".encode())
         for _ in range(MAX_BODY_BYTES // 0x1000 + 1):
