@@ -32,7 +32,7 @@ class WrongUsage(Exception):
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise WrongUsage(f"{message}\n{' '.join(self.format_usage().split())}")
+        raise WrongUsage(f"{message}; `{self.prog} --help` lists what is possible")
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
