@@ -133,9 +133,7 @@ def test_the_command_erases_and_tells_how_much(
     assert cli.run(["forget", "--user", "U1", *home]) == 0
     assert capsys.readouterr().out == "erased 0 conversations with 0 questions\n"
     for wrong in ("", "  ", "U" * 256):
-        with pytest.raises(SystemExit) as exit_:
-            cli.run(["forget", "--user", wrong, *home])
-        assert exit_.value.code == 2
+        assert cli.run(["forget", "--user", wrong, *home]) == 2
 
 
 async def test_the_last_rating_wins(database: Database) -> None:
