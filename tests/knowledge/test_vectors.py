@@ -126,6 +126,13 @@ def test_reading_a_sealed_store_changes_no_byte_of_it(tmp_path: Path) -> None:
     assert digests(folder) == before
 
 
+def test_a_text_stands_once_in_the_bytes_of_a_sealed_store(tmp_path: Path) -> None:
+    chunks = [chunk(f"c{i}", f"canary-{i:04} " * 30) for i in range(200)]
+    folder = sealed(tmp_path / "chroma", chunks, directions(200))
+    data = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    assert data.count(b"canary-0007") == 30
+
+
 def test_removed_texts_are_in_no_byte_of_a_sealed_store(tmp_path: Path) -> None:
     folder, copy = tmp_path / "chroma", tmp_path / "copy"
     chunks = [chunk(f"c{i}", f"canary-{i:04} " * 30) for i in range(200)]
