@@ -377,7 +377,7 @@ class Pipeline:
         if built is None:
             self._record(task, tally, _documents(task.current))
             return self._report(task, tally, None)
-        self._store.verify(built.release.id, self._embedder)
+        self._store.check_files(built.release.id)
         verdict = self._gate.judge(built.release, task.current) if self._gate else None
         if verdict and verdict.blocks:
             self._store.discard(built.release.id)

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from random import Random
 from types import TracebackType
 from typing import TypeVar
 
@@ -13,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from knowledge.cache import CachedEmbedder
-from knowledge.documents import Chunk, Document, content_hash
+from knowledge.documents import Chunk, Document
 from knowledge.embedder import Embedder
-from knowledge.errors import EmbedderMismatch, EmbedderUnavailable, StoreDamaged, StoreUnavailable
+from knowledge.errors import EmbedderUnavailable, StoreDamaged, StoreUnavailable
 from knowledge.files import disk_errors
 from knowledge.keywords import KeywordIndex
 from knowledge.manifest import Release, to_json
@@ -26,11 +27,10 @@ log = logging.getLogger(__name__)
 
 _BATCH = 2000  # chunks written at a time
 _WAITING = 256  # texts that are embedded together, if that many are put
-_SAMPLE = 200  # chunks of a whole release that a check looks for
-_OLD = 1000  # unchanged chunks that a new release is searched for at least,
+_OLD = 100  # unchanged chunks that a new release is searched for at least,
 _PER_NEW = 5  # and how many of them for each new one, which can cut the others off
 _MENDS = 4  # rounds, each of which has to halve them, in which unreached passages are put in again
-_EMBEDDED_AGAIN = 4  # passages whose vectors a check computes anew
+_DRAWN = 50  # chunks of which the shortest is embedded again
 _ALIKE = 0.99  # least cosine of two vectors of one text, computed in different batches
 
 Vector = NDArray[np.float32]
@@ -145,9 +145,10 @@ class ReleaseBuilder:
         """Write the indexes, check them, and make the release; it is not current yet.
 
         All that is not as its parent held it is looked for with its own vector, and a sample of
-        the rest; everything, if the indexes were built anew. Where something disagrees they are
-        built anew once. What the index of vectors does not lead to is put in again, and listed in
-        the release if that does not help.
+        the rest; everything, if the indexes were built anew or hold many equal texts. One vector
+        is computed again. Where something disagrees the indexes are built anew once. What the
+        index of vectors does not lead to is put in again, and listed in the release if that does
+        not help.
 
         Raises:
             EmbedderUnavailable: as `embed`.
@@ -177,12 +178,10 @@ class ReleaseBuilder:
         """
         if any(document.id in self._written for document, _ in waiting):
             self._flush()
-        new = []
-        for document, chunks in waiting:
-            if len({chunk.id for chunk in chunks}) < len(chunks):
-                raise ValueError("two of its passages have the same id")
-            same = self._unchanged(document.id, chunks)
-            new.append([chunk for chunk in chunks if chunk.id not in same])
+        if any(len({chunk.id for chunk in chunks}) < len(chunks) for _, chunks in waiting):
+            raise ValueError("two of its passages have the same id")
+        same = self._unchanged(waiting)
+        new = [[chunk for chunk in chunks if chunk.id not in same] for _, chunks in waiting]
         texts = [chunk.indexed_text for chunks in new for chunk in chunks]
         vectors = iter(self._embedder.embed(texts))
         for (document, chunks), fresh in zip(waiting, new, strict=True):
@@ -217,13 +216,15 @@ class ReleaseBuilder:
         if len(self._pending) >= _BATCH:
             self._flush()
 
-    def _unchanged(self, document_id: str, chunks: Sequence[Chunk]) -> set[str]:
-        """Return the ids of those chunks that the draft holds just so."""
-        old = self._documents.get(document_id)
-        if old is None or document_id in self._to_carry:
-            return set()
-        stored = self._draft.vectors.get(sorted({*old.chunk_ids} & {chunk.id for chunk in chunks}))
-        return {chunk.id for chunk in chunks if stored.get(chunk.id) == chunk}
+    def _unchanged(self, waiting: Sequence[tuple[Document, Sequence[Chunk]]]) -> set[str]:
+        """Return the ids of those of the chunks that the draft holds just so."""
+        held = set[str]()
+        for document, _ in waiting:
+            if document.id in self._documents and document.id not in self._to_carry:
+                held.update(self._documents[document.id].chunk_ids)
+        put = {chunk.id: chunk for _, chunks in waiting for chunk in chunks if chunk.id in held}
+        stored = self._draft.vectors.get(sorted(put))
+        return {id_ for id_, chunk in put.items() if stored.get(id_) == chunk}
 
     def _drop(self, document_id: str, kept: set[str]) -> None:
         old = self._documents.get(document_id)
@@ -285,9 +286,8 @@ class ReleaseBuilder:
         """Check the settled draft; return the release with what a search of it does not reach."""
         looked_for = self._suspects(release)
         missed = self._missed(release, looked_for)
-        if (
-            missed and len(looked_for) < release.chunk_count
-        ):  # where some are out of reach, others are too
+        # Where some are out of reach, others are too.
+        if missed and len(looked_for) < release.chunk_count:
             looked_for = release.chunk_ids
             missed = self._missed(release, looked_for)
         before = 2 * len(missed)
@@ -309,12 +309,23 @@ class ReleaseBuilder:
         if release.rebuilt or self.parent is None or self.parent.unreached:
             return ids
         new = (ids - self.parent.chunk_ids) | (ids & self._rewritten)
-        return new.union(sample(release, max(_OLD, _PER_NEW * len(new))))
+        return new.union(_sample(release, max(_OLD, _PER_NEW * len(new))))
 
     def _missed(self, release: Release, looked_for: Iterable[str]) -> list[str]:
+        """Return those of the ids that a search with their own vector does not find.
+
+        Raises:
+            StoreDamaged: the draft holds not just the passages that the release lists, or not
+                with the vectors of their texts.
+        """
         with ExitStack() as stack:
             vectors, keywords = self._draft.open(stack)
-            return check(release, looked_for, vectors, keywords)
+            _check_lists(release, vectors, keywords)
+            drawn = list(vectors.get(_sample(release, _DRAWN)).values())
+            _check_vector(release, drawn, vectors, self._embedder.embedder)
+            # Many equal ones leave few ways out of their midst, which any new one may take.
+            is_crowded = len({chunk.indexed_text for chunk in drawn}) < len(drawn)
+            return vectors.unreachable(sorted(release.chunk_ids if is_crowded else looked_for))
 
 
 def _put_again(vectors: VectorStore, chunk_ids: Sequence[str]) -> None:
@@ -324,63 +335,37 @@ def _put_again(vectors: VectorStore, chunk_ids: Sequence[str]) -> None:
     vectors.add([chunks[id_] for id_ in chunk_ids], np.stack([own[id_] for id_ in chunk_ids]))
 
 
-def check(
-    release: Release,
-    looked_for: Iterable[str],
-    vectors: VectorStore,
-    keywords: KeywordIndex,
-) -> list[str]:
-    """Check that a release holds just the passages that it lists.
-
-    Returns:
-        Those of the ids looked for that a search with their own vector does not find.
-
-    Raises:
-        StoreDamaged: what disagrees.
-    """
+def _check_lists(release: Release, vectors: VectorStore, keywords: KeywordIndex) -> None:
     expected = release.chunk_ids
     if vectors.count() != release.chunk_count or vectors.ids() != expected:
-        raise disagreement(release, f"{vectors.count()} vectors for {len(expected)} passages")
+        raise _disagreement(release, f"{vectors.count()} vectors for {len(expected)} passages")
     if keywords.count() != release.chunk_count:
-        raise disagreement(release, f"{keywords.count()} passages in the keyword index")
-    return vectors.unreachable(sorted(looked_for))
+        raise _disagreement(release, f"{keywords.count()} passages in the keyword index")
 
 
-def sample(release: Release, count: int = _SAMPLE) -> list[str]:
-    """Return some of the chunk ids, the same ones for a release at every call.
+def _check_vector(
+    release: Release, drawn: Sequence[Chunk], vectors: VectorStore, embedder: Embedder
+) -> None:
+    """Check that one of these has the vector that its text has now.
 
-    More of them begin with those that fewer are, so that what was checked is found good again.
+    A short one says as much of the index as a long one, and takes a tenth of the time.
     """
-    return sorted(release.chunk_ids, key=lambda id_: content_hash(release.id + id_))[:count]
-
-
-def check_vectors(release: Release, vectors: VectorStore, embedder: Embedder) -> None:
-    """Check that some passages have their own text's vector of this embedder.
-
-    Raises:
-        StoreDamaged: one has another text's.
-        EmbedderMismatch: the release was built with another embedder.
-    """
-    if release.embedder != embedder.fingerprint:
-        raise EmbedderMismatch(
-            f"release {release.id} was built with the embedder {release.embedder}, configured is"
-            f" {embedder.fingerprint}; run `supportbot-ingest sync`, which embeds it anew"
-        )
-    if not release.chunk_count:
+    chunk = min(drawn, key=lambda one: len(one.indexed_text), default=None)
+    if chunk is None:
         return
-    texts = {id_: chunk.indexed_text for id_, chunk in vectors.get(sample(release)).items()}
-    # Short ones say as much of the index as long ones, and take a tenth of the time.
-    chunk_ids = sorted(texts, key=lambda id_: len(texts[id_]))[:_EMBEDDED_AGAIN]
-    stored = vectors.vectors(chunk_ids)
-    fresh = embedder.embed_documents([texts[id_] for id_ in chunk_ids])
-    for chunk_id, vector in zip(chunk_ids, fresh, strict=True):
-        own = stored[chunk_id]
-        if float(own @ vector) < _ALIKE * float(np.linalg.norm(own) * np.linalg.norm(vector)):
-            raise disagreement(release, f"passage {chunk_id} has another text's vector")
+    own = vectors.vectors([chunk.id])[chunk.id]
+    [fresh] = embedder.embed_documents([chunk.indexed_text])
+    if float(own @ fresh) < _ALIKE * float(np.linalg.norm(own) * np.linalg.norm(fresh)):
+        raise _disagreement(release, f"passage {chunk.id} has another text's vector")
 
 
-def disagreement(release: Release, what: str) -> StoreDamaged:
-    """Return the error of a release whose indexes are not what it lists."""
+def _sample(release: Release, count: int) -> list[str]:
+    """Return some of the chunk ids, other ones for each release."""
+    ids = sorted(release.chunk_ids)
+    return Random(release.id).sample(ids, min(count, len(ids)))  # noqa: S311
+
+
+def _disagreement(release: Release, what: str) -> StoreDamaged:
     return StoreDamaged(
         f"release {release.id} does not hold what it lists ({what}); run `supportbot-ingest sync`"
         " again, or roll back if it is current"

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 
 from knowledge import failures as failing
-from knowledge.building import ReleaseBuilder, check, check_vectors, disagreement, sample
+from knowledge.building import ReleaseBuilder
 from knowledge.cache import CachedEmbedder, EmbeddingCache, known_texts
 from knowledge.documents import content_hash
 from knowledge.embedder import Embedder
@@ -257,24 +257,6 @@ class ReleaseStore:
             StoreDamaged: one is missing, or was changed.
         """
         self._shelf.check(release_id)
-
-    def verify(self, release_id: str, embedder: Embedder) -> None:
-        """Check that a release is still what `ReleaseBuilder.finish` checked.
-
-        Its files have the bytes that they had, it holds just what it lists, a search finds a
-        sample of that, and some of it has the vectors that this embedder gives.
-
-        Raises:
-            StoreDamaged: what disagrees.
-            EmbedderMismatch: it was built with another embedder.
-            ReleaseNotFound: there is none of this id.
-        """
-        with self.open(release_id) as opened:
-            release = opened.release
-            missed = check(release, sample(release), opened.vectors, opened.keywords)
-            check_vectors(release, opened.vectors, embedder)
-            if missed:
-                raise disagreement(release, f"a search does not find {len(missed)} passages")
 
     def promote(self, release_id: str) -> None:
         """Put a release in force, and remove those that are no longer kept; call it under `lock`.

@@ -183,7 +183,8 @@ class LocalDraft:
 
     def open(self, stack: ExitStack) -> tuple[VectorStore, KeywordIndex]:
         """Open the settled indexes for reading, to be closed with the stack."""
-        return _open(self._folder, None, stack)
+        vectors = stack.enter_context(closing(edit_vectors(self._chroma)))
+        return vectors, stack.enter_context(closing(KeywordIndex.open(self._keywords)))
 
     @contextmanager
     def begin_anew(self) -> Iterator[VectorStore]:
@@ -340,7 +341,7 @@ class LocalShelf:
 
 
 def _open(
-    folder: Path, audience_sets: AudienceSets | None, stack: ExitStack
+    folder: Path, audience_sets: AudienceSets, stack: ExitStack
 ) -> tuple[VectorStore, KeywordIndex]:
     vectors = stack.enter_context(closing(open_vectors(folder / "chroma", audience_sets)))
     if not (folder / "keywords").is_dir():

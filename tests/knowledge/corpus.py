@@ -57,7 +57,7 @@ def build(
             for name in remove:
                 builder.remove(name)
             release = builder.finish()
-        store.verify(release.id, embedder)
+        store.check_files(release.id)
         if promote:
             store.promote(release.id)
     return release

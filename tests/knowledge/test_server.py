@@ -120,9 +120,9 @@ def test_passages_that_the_index_does_not_reach_are_listed_and_found(
     build(store, embedder, [alike, *pages])
     replica = ReleaseStore(tmp_path / "replica", server.url)
     with replica.open() as opened:
-        for _, [passage] in pages:
-            vector = embedder.embed_query(passage.indexed_text)
-            assert opened.vectors.query(vector, Scope(), 1)[0][0] == passage.id
+        # Among so many equal texts the last bit of a vector decides which way a search takes.
+        for id_, vector in opened.vectors.vectors([chunk.id for _, [chunk] in pages]).items():
+            assert opened.vectors.query(vector, Scope(), 1)[0][0] == id_
     replica.close()
 
 
