@@ -29,6 +29,8 @@ _READABLE = 2_000_000  # bytes of a page's source that are looked through
 _SOURCES = frozenset(
     (".html", ".htm", ".xhtml", ".md", ".markdown", ".mdx", ".rst", ".adoc", ".asciidoc", ".eml")
 )
+# The rules know quotes as they are typed: sets of characters beyond Latin take long to compile.
+_TYPED = (("“", '"'), ("”", '"'), ("‘", "'"), ("’", "'"))
 _TAG = re.compile(r"<!--|-->|</?[a-zA-Z][^<>]{0,2000}>")
 _HEADING = re.compile(r"^#{1,6}[ \t]+(.{1,200}?)[ \t#]*$", re.M)
 
@@ -71,11 +73,13 @@ def finder(labels: Labels) -> Finder:
 def screen(text: str) -> Iterator[Flag]:
     """Yield the places of a text that speak to a model, at most some of them."""
     folded = unicodedata.normalize("NFKC", text)
-    text = folded if len(folded) == len(text) else text
+    plain = text = folded if len(folded) == len(text) else text
+    for quote, typed in _TYPED:
+        plain = plain.replace(quote, typed)
     found = (
-        Flag(rule, match.start(), _shortened(match[0]))
+        Flag(rule, match.start(), _shortened(text[match.start() : match.end()]))
         for rule, pattern in _compiled()
-        for match in pattern.finditer(text)
+        for match in pattern.finditer(plain)
     )
     for _, flag in zip(range(_MOST), found, strict=False):
         yield flag
@@ -126,8 +130,8 @@ def _shortened(words: str) -> str:
 
 # Rules -------------------------------------------------------------------------------------------
 
-_S = r"(?:[\s*_\"'“”‘’`,:()\[\]>#-]{1,4})"  # between two words, which Markdown may set off
-_W = rf"(?:[\w'’]+{_S})"  # a word in between
+_S = r"(?:[\s*_\"'`,:()\[\]>#-]{1,4})"  # between two words, which Markdown may set off
+_W = rf"(?:[\w']+{_S})"  # a word in between
 
 
 def _rule(name: str, *patterns: str) -> tuple[str, str]:
@@ -156,7 +160,7 @@ _RULES = (
     _rule(
         "ignore-instructions",
         r"(?:ignor(?:e|ing)|disregard(?:ing)?|forget|override|bypass|discard|neglect|overrule"
-        r"|(?:do not|don['’]t|stop|never) (?:follow(?:ing)?|obey(?:ing)?)|pay no attention to) "
+        r"|(?:do not|don't|stop|never) (?:follow(?:ing)?|obey(?:ing)?)|pay no attention to) "
         rf"{_W}{{0,3}}?(?:(?:{_OLD}) {_W}{{0,2}}?{_EN_ORDERS}"
         rf"|(?:all|your|any|every|these) (?:of )?{_W}{{0,2}}?{_EN_ORDERS})\b{_ELSEWHERE}",
         r"(?:ignore|disregard|forget) (?:all |everything )?(?:your|previous|prior) "
@@ -184,13 +188,13 @@ _RULES = (
     ),
     _rule(
         "other-role",
-        r"(?:you are now|you['’]re now|now you are|you will now be) (?:DAN\b|an? (?:\w+ )?"
+        r"(?:you are now|you're now|now you are|you will now be) (?:DAN\b|an? (?:\w+ )?"
         r"(?:unrestricted|uncensored|unfiltered|evil|jailbroken|different AI|hacker|pirate"
         r"|AI\b|assistant|language model|chat ?bot|bot)|free (?:from|of) (?:all|any|your) "
         r"|no longer bound|operating without|the system\b|acting as|going to (?:act|pretend))",
         r"(?:act|behave|respond|answer|pose) as (?:if you (?:are|were) )?(?:an? )?"
         r"(?:unrestricted|uncensored|unfiltered|jailbroken|evil|DAN\b)",
-        r"pretend (?:to be|you are|that you are|you['’]re) (?:an? )?(?:\w+ )?(?:AI\b|unrestricted"
+        r"pretend (?:to be|you are|that you are|you're) (?:an? )?(?:\w+ )?(?:AI\b|unrestricted"
         r"|assistant|language model|chat ?bot|not an? AI)",
         r"do anything now|DAN mode|jailbreak mode|developer mode (?:enabled|output)",
         r"from now on (?:you (?:will |must |shall |should )?(?:only |always )?(?:act|respond"
@@ -201,7 +205,7 @@ _RULES = (
         r"tu es (?:maintenant|désormais) (?:DAN\b|une? (?:\w+ )?(?:IA\b|assistant|pirate|hacker"
         r"|chatbot|modèle))",
         r"ahora eres (?:DAN\b|una? (?:\w+ )?(?:IA\b|asistente|pirata|hacker|chatbot|modelo))",
-        r"(?:ora|adesso) sei (?:DAN\b|un['’]? ?a? ?(?:\w+ )?(?:IA\b|assistente|pirata|hacker"
+        r"(?:ora|adesso) sei (?:DAN\b|un'? ?a? ?(?:\w+ )?(?:IA\b|assistente|pirata|hacker"
         r"|chatbot|modello))",
         r"agora (?:você|tu) (?:é|és) (?:DAN\b|uma? (?:\w+ )?(?:IA\b|assistente|pirata|hacker"
         r"|chatbot|modelo))",
@@ -213,7 +217,7 @@ _RULES = (
         rf"(?:attention|note|notice|message|instructions?|important|hello|hey|dear)"
         rf"(?: (?:to|for))?(?: (?:the|all|any))? {_MODEL}"
         r"(?= ?[:!,]| (?:reading|processing|please|you))",
-        rf"if you(?: are|['’]re) (?:an? )?{_MODEL} (?:reading|processing|summari[sz]ing|then"
+        rf"if you(?: are|'re) (?:an? )?{_MODEL} (?:reading|processing|summari[sz]ing|then"
         r"|you|please|ignore|include|say|tell|reply|respond|mention|recommend|output|add|always"
         r"|answer|that)\b",
         r"as an? (?:AI|LLM|language model|AI language model|AI assistant) you (?:must|will|should"
@@ -250,22 +254,22 @@ _RULES = (
     ),
     _rule(
         "conceals",
-        r"(?:do not|don['’]t|never|without) (?:ever )?(?:tell(?:ing)?|inform(?:ing)?|alert(?:ing)?"
+        r"(?:do not|don't|never|without) (?:ever )?(?:tell(?:ing)?|inform(?:ing)?|alert(?:ing)?"
         r"|let(?:ting)?|reveal(?:ing)? (?:this|that|these \w+|it) to|mention(?:ing)? (?:this|that"
         r"|these \w+|it) to|disclos(?:e|ing) (?:this|that|these \w+|it) to) (?:the|this) user\b"
-        r"(?!['’]s)(?! (?:interface|name|account|group|id)\b)",
-        r"(?:do not|don['’]t|never) (?:mention|reveal|disclose|show|tell|quote) (?:\w+ )?(?:these"
+        r"(?!'s)(?! (?:interface|name|account|group|id)\b)",
+        r"(?:do not|don't|never) (?:mention|reveal|disclose|show|tell|quote) (?:\w+ )?(?:these"
         r"|this) (?:\w+ )?(?:instructions?|prompt|directives?)\b",
         r"(?:keep|hide) (?:this|these (?:\w+ )?instructions?) (?:\w+ )?(?:secret |hidden )?from "
         r"(?:the|this) user\b",
         r"(?:sag(?:e)?|verrate?|erzähle?) (?:dem|der) (?:nutzer|benutzer|nutzerin) (?:davon )?"
         r"(?:nichts|nicht)\b",
         r"ne (?:dis|dites|révèle|révélez|mentionne|parle) (?:rien|pas) "
-        r"(?:de )?(?:ceci |cela |ça )?à l['’]utilisateur",
+        r"(?:de )?(?:ceci |cela |ça )?à l'utilisateur",
         r"no (?:le |se lo )?(?:digas|informes|menciones|reveles) (?:nada |esto )?(?:de esto )?"
         r"al usuario",
         r"non (?:dire|rivelare|menzionare|informare) (?:nulla |niente |questo )?(?:di questo )?"
-        r"(?:all['’]|l['’])utente",
+        r"(?:all'|l')utente",
         r"não (?:diga|conte|informe|mencione|revele) (?:nada |isto |isso )?(?:disso )?(?:ao|o) "
         r"(?:usuário|utilizador)",
         r"vertel (?:dit |de gebruiker )(?:niet|niets|hier niets)",
@@ -273,7 +277,7 @@ _RULES = (
     _rule(
         "sends-away",
         r"(?:send|post|append|encode|exfiltrate|forward|upload|leak|insert|embed) "
-        rf"{_W}{{0,4}}?(?:conversation|chat history|chat log|system prompt|user['’]?s? (?:data"
+        rf"{_W}{{0,4}}?(?:conversation|chat history|chat log|system prompt|user'?s? (?:data"
         r"|messages?|question|e-?mail|password|input)|credentials|secrets|api keys?|passwords?) "
         rf"{_W}{{0,6}}?(?:to|in|into|as|at) {_W}{{0,4}}?(?:https?|urls?|link|image|webhook)\b",
     ),
