@@ -35,6 +35,7 @@ _AHEAD_A_WORKER = 2  # documents that are read and parsed before they are asked 
 _AHEAD_BYTES = 64 * 1024**2  # unless they are as large as this together
 _MOST_TEXT = 128 * 1024**2  # bytes that a parser may answer with
 _WORN_BYTES = 400 * 1024**2  # a process that keeps so much after a document parses no other one
+_STARTING_SECONDS = 0.3  # about what a further process takes to start; a few documents take less
 _OUT_OF_MEMORY = 77  # exit code
 _PROGRAM = (
     "import sys; sys.path[:] = sys.argv[4:];"
@@ -59,7 +60,7 @@ class Limits:
 
 
 class Workers:
-    """Some processes that parse, started when they are first needed and ended with the pool.
+    """Some processes that parse, started when they are needed and ended with the pool.
 
     Args:
         count: processes at most; None: as many as there are processors.
@@ -72,7 +73,7 @@ class Workers:
         self._threads = ThreadPoolExecutor(self._count, "parsing")
         self._running: set[_Worker] = set()
         self._idle: list[_Worker] = []
-        self._guard = threading.Lock()
+        self._guard = threading.Condition()
         self._is_closed = False
 
     def __enter__(self) -> Workers:
@@ -112,6 +113,7 @@ class Workers:
         """End all processes at once, with whatever they are at."""
         with self._guard:
             self._is_closed = True
+            self._guard.notify_all()
             for worker in self._running:
                 worker.kill()
         self._threads.shutdown(cancel_futures=True)
@@ -139,10 +141,13 @@ class Workers:
         else:
             with self._guard:
                 self._idle.append(worker)
+                self._guard.notify()
         return replace(raw, data=b"", stamp=raw.stamp or answer["stamp"]), _parsed(answer)
 
     def _take(self) -> _Worker:
+        """Return an idle process, or a new one if none becomes idle meanwhile."""
         with self._guard:
+            self._guard.wait_for(self._need_not_wait, _STARTING_SECONDS)
             if self._is_closed:
                 raise ParseFailed("the run was stopped")
             if self._idle:
@@ -151,10 +156,14 @@ class Workers:
             self._running.add(worker)
             return worker
 
+    def _need_not_wait(self) -> bool:
+        return bool(self._idle) or not self._running or self._is_closed
+
     def _replace(self, worker: _Worker) -> None:
         with self._guard:
             if not self._is_closed:  # else `close` ends it
                 self._running.remove(worker)
+                self._guard.notify()
                 worker.end()
 
 
