@@ -1,10 +1,10 @@
 """How much processor and memory an ingest takes, beside simple pipelines of other frameworks.
 
 `make bench` runs it. Each run is a process of its own, on the same pages and with the same weights.
-All times are processor seconds, user and system, of all threads: those of the whole process, and of
-the work after the start, when all is imported and the model is loaded. `supportbot-ingest` is the
-command itself, which loads only what it needs. Passages are cut where they are longer than the
-model's window, and their text behind it is lost to the search.
+All times are processor seconds, user and system, of all threads and of the processes that parse:
+those of the whole process, and of the work after the start, when all is imported and the model is
+loaded. `supportbot-ingest` is the command itself, which loads only what it needs. Passages are cut
+where they are longer than the model's window, and their text behind it is lost to the search.
 """
 
 from __future__ import annotations
