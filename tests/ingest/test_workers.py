@@ -98,6 +98,16 @@ def test_large_documents_are_not_read_ahead() -> None:
         assert len(shelf.was_read) <= 3
 
 
+def test_a_document_that_hangs_holds_up_no_other(tmp_path: Path) -> None:
+    mark = tmp_path / "pid"
+    with Workers(2, LIMITS) as workers:
+        shelf = Shelf(a=Trap(f"fork {mark}"), b="B.", c="C.")
+        _, *others = [outcome for _, outcome in workers.parsed(shelf.list().items)]
+        pid = started(mark)
+        assert [outcome()[1].text for outcome in others] == ["B.", "C."]
+        assert is_running(pid)
+
+
 def test_closing_ends_what_a_parser_started(tmp_path: Path) -> None:
     mark = tmp_path / "pid"
     workers = Workers(1, LIMITS)
