@@ -30,7 +30,7 @@ _WAITING = 256  # texts that are embedded together, if that many are put
 _OLD = 100  # unchanged chunks that a new release is searched for at least,
 _PER_NEW = 5  # and how many of them for each new one, which can cut the others off
 _MENDS = 4  # rounds, each of which has to halve them, in which unreached passages are put in again
-_DRAWN = 50  # chunks of which the shortest is embedded again
+_DRAWN = 50  # chunks of which the shortest is embedded again, and whose texts may be equal
 _ALIKE = 0.99  # least cosine of two vectors of one text, computed in different batches
 
 Vector = NDArray[np.float32]
